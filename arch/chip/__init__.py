@@ -1,0 +1,100 @@
+"""The hardware: what a chip file says, validated, in SI units.
+
+`Chip` is the root; its sections are what the stages of a run take (never the whole, design rule 11).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import model_validator
+
+from pillarsim.arch.chip.array import Access, Array, CellCard, auto_bits_per_cell
+from pillarsim.arch.chip.base import Section, label
+from pillarsim.arch.chip.hierarchy import ROLES, Buffer, Bus, Level, Mapping, Mesh, OffChip, Part, Tile
+from pillarsim.arch.chip.operation import Idle, Input, Neuron, Readout, Verify, Weights, Write
+from pillarsim.arch.chip.technology import Supply, Technology
+
+__all__ = [
+    "ROLES", "Access", "Array", "Buffer", "Bus", "CellCard", "Chip", "Idle", "Input", "Level", "Mapping",
+    "Mesh", "Neuron", "OffChip", "Part", "Readout", "Section", "Supply", "Technology", "Tile", "Verify",
+    "Weights", "Write",
+]  # fmt: skip
+
+
+class Chip(Section):
+    """A chip file. `extends` names the preset it starts from; only what differs is written."""
+
+    name: str = label("chip", "name of the chip in reports")
+    description: str = label("", "what the chip is and where it was published")
+    technology: Technology
+    off_chip: OffChip
+    global_buffer: Buffer
+    mesh: Mesh
+    tile: Tile
+    array: Array
+    weights: Weights = Weights()
+    input: Input
+    readout: Readout = Readout()
+    write: Write
+    idle: Idle = Idle()
+    mapping: Mapping = Mapping()
+
+    @model_validator(mode="after")
+    def _across(self) -> Chip:
+        rails = self.technology.supply.rails()
+        highest = max(rails.values())
+        wanted = {"array.read_voltage": self.array.read_voltage, "write.voltage": self.write.voltage}
+        if self.write.reset is not None:
+            wanted["write.reset.voltage"] = self.write.reset.voltage
+        for key, volts in wanted.items():
+            if volts > highest:
+                listed = ", ".join(f"{name} {value:g} V" for name, value in rails.items())
+                raise ValueError(
+                    f"{key}: expected at most the highest declared supply ({listed}), found {volts:g} V"
+                )
+        if self.bits_per_cell > auto_bits_per_cell(self.array.cell):
+            raise ValueError(
+                f"weights.bits_per_cell: expected at most {auto_bits_per_cell(self.array.cell)} "
+                f"(the cell has {self.array.cell.levels} levels), found {self.bits_per_cell}"
+            )
+        passive = self.array.access.device == "none" and self.array.geometry == "planar"
+        if passive and self.write.scheme == "isolated":
+            raise ValueError(
+                "write.scheme: expected half, third or ground for a passive array (no access device)"
+            )
+        if self.array.geometry == "planar" and not passive and self.write.scheme != "isolated":
+            raise ValueError("write.scheme: expected 'isolated' for cells with an access transistor")
+        return self
+
+    @property
+    def bits_per_cell(self) -> int:
+        """Weight bits a cell holds."""
+        bits = self.weights.bits_per_cell
+        return auto_bits_per_cell(self.array.cell) if bits == "auto" else bits
+
+    @property
+    def slices(self) -> int:
+        """Cells a weight's magnitude takes."""
+        return -(-self.weights.magnitude_bits // self.bits_per_cell)
+
+    @property
+    def arrays(self) -> int:
+        """Arrays on the chip."""
+        return self.tile.count.total * self.tile.arrays_per_level
+
+    @property
+    def outputs_per_array(self) -> int:
+        """Column outputs to be converted: columns, or pairs of them when subtracted in analog."""
+        pairs = self.weights.scheme == "differential" and self.weights.pair_subtract == "analog"
+        return self.array.columns // 2 if pairs else self.array.columns
+
+    @property
+    def converters_per_array(self) -> int:
+        """Converters beside one array."""
+        return -(-self.outputs_per_array // self.readout.columns_shared)
+
+
+def chip_from_data(data: dict[str, Any]) -> Chip:
+    """Validate plain data (as the reader gives it) into a Chip; raises pydantic.ValidationError."""
+    return Chip.model_validate(data)

@@ -1,0 +1,146 @@
+"""Quantities with units, as people write them in chip files: ``10 ns``, ``2.5 Ohm``, ``1.2 pJ``, ``64 KiB``.
+
+`parse_quantity` turns text into an SI float and refuses bare numbers, unknown units and wrong dimensions.
+The ``Annotated`` types below are what the schema uses; each carries its unit into the JSON Schema.
+Not modelled: compound units (``V/s``); the few that the schema needs have a name of their own here.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from pillarsim.arch.errors import nearest
+
+_PREFIX = {
+    "f": 1e-15, "p": 1e-12, "n": 1e-9, "u": 1e-6, "µ": 1e-6, "μ": 1e-6,
+    "m": 1e-3, "": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12,
+}  # fmt: skip
+# dimension -> (SI unit for messages, base unit names, exponent of the prefix)
+_DIMENSIONS: dict[str, tuple[str, tuple[str, ...], int]] = {
+    "time": ("s", ("s",), 1),
+    "frequency": ("Hz", ("Hz", "S/s"), 1),
+    "voltage": ("V", ("V",), 1),
+    "current": ("A", ("A",), 1),
+    "resistance": ("Ohm", ("Ohm", "ohm", "Ω"), 1),
+    "conductance": ("S", ("S",), 1),
+    "capacitance": ("F", ("F",), 1),
+    "energy": ("J", ("J",), 1),
+    "power": ("W", ("W",), 1),
+    "length": ("m", ("m",), 1),
+    "area": ("m2", ("m2", "m^2", "m²"), 2),
+    "temperature": ("K", ("K",), 1),
+    "charge": ("C", ("C",), 1),
+    "bandwidth": ("B/s", ("B/s",), 1),
+}
+_EXAMPLE = {
+    "time": "10 ns", "frequency": "1 GHz", "voltage": "0.9 V", "current": "1 nA", "resistance": "2.5 Ohm",
+    "conductance": "1 uS", "capacitance": "0.2 fF", "energy": "1.2 pJ", "power": "2 mW", "length": "32 nm",
+    "area": "0.01 mm2", "temperature": "300 K", "charge": "1 fC", "bandwidth": "6.4 GB/s", "size": "64 KiB",
+}  # fmt: skip
+
+
+def _unit_table() -> dict[str, tuple[str, float]]:
+    table: dict[str, tuple[str, float]] = {}
+    for dimension, (_, names, power) in _DIMENSIONS.items():
+        for name in names:
+            for prefix, factor in _PREFIX.items():
+                table[prefix + name] = (dimension, factor**power)
+            table["c" + name] = (dimension, 1e-2**power)
+    table["C"] = ("charge", 1.0)
+    table["degC"] = ("celsius", 1.0)
+    for name, bits in (("B", 8.0), ("KiB", 8.0 * 1024), ("MiB", 8.0 * 1024**2), ("GiB", 8.0 * 1024**3)):
+        table[name] = ("size", bits)
+    for name, bits in (("kB", 8e3), ("KB", 8.0 * 1024), ("MB", 8e6), ("bit", 1.0), ("Kib", 1024.0)):
+        table[name] = ("size", bits)
+    return table
+
+
+UNITS = _unit_table()
+_QUANTITY = re.compile(r"^\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(\S.*?)?\s*$")
+
+
+def parse_quantity(value: object, dimension: str) -> float:
+    """Return the SI value of `value` (bits for sizes).
+
+    Raises ValueError that says what was expected: for a bare number, an unknown unit, a unit of another
+    dimension, text that is no quantity, and for values that are not finite.
+    """
+    example = _EXAMPLE[dimension]
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise ValueError(f"expected a {dimension} such as '{example}', found {value!r}")
+    if isinstance(value, (int, float)):
+        raise ValueError(
+            f"expected a {dimension} with its unit, such as '{example}'; found the bare number {value!r}"
+        )
+    match = _QUANTITY.match(value)
+    if match is None:
+        raise ValueError(f"expected a {dimension} such as '{example}', found {value!r} (not a number)")
+    number, unit = float(match[1]), match[2]
+    if unit is None:
+        raise ValueError(
+            f"expected a {dimension} with its unit, such as '{example}'; found the bare number {value!r}"
+        )
+    if unit not in UNITS:
+        same = [name for name, (kind, _) in UNITS.items() if kind == dimension]
+        raise ValueError(
+            f"expected a {dimension} such as '{example}'; unknown unit {unit!r}{nearest(unit, same)}"
+        )
+    kind, factor = UNITS[unit]
+    if kind == "celsius" and dimension == "temperature":
+        return number + 273.15
+    if kind != dimension:
+        raise ValueError(f"expected a {dimension} such as '{example}'; {unit!r} is a unit of {kind}")
+    result = number * factor
+    if not math.isfinite(result):
+        raise ValueError(f"expected a finite {dimension} such as '{example}', found {value!r}")
+    return result
+
+
+def parse_fraction(value: object) -> float:
+    """Return `value` as a plain ratio; accepts numbers and percentages (``5 %``)."""
+    if isinstance(value, str) and value.strip().endswith("%"):
+        try:
+            return float(value.strip()[:-1]) / 100
+        except ValueError:
+            pass
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
+    raise ValueError(f"expected a ratio such as 0.05 or '5 %', found {value!r}")
+
+
+def _quantity(dimension: str) -> Any:
+    return BeforeValidator(lambda value: parse_quantity(value, dimension), json_schema_input_type=str)
+
+
+def _schema(dimension: str, **bounds: float) -> Any:
+    unit = "bit" if dimension == "size" else _DIMENSIONS[dimension][0]
+    ge, gt = bounds.get("ge"), bounds.get("gt")
+    return Field(json_schema_extra={"dimension": dimension, "unit": unit}, ge=ge, gt=gt)
+
+
+Time = Annotated[float, _quantity("time"), _schema("time", gt=0)]
+TimeOrZero = Annotated[float, _quantity("time"), _schema("time", ge=0)]
+Frequency = Annotated[float, _quantity("frequency"), _schema("frequency", gt=0)]
+Voltage = Annotated[float, _quantity("voltage"), _schema("voltage", gt=0)]
+CurrentOrZero = Annotated[float, _quantity("current"), _schema("current", ge=0)]
+Resistance = Annotated[float, _quantity("resistance"), _schema("resistance", gt=0)]
+ResistanceOrZero = Annotated[float, _quantity("resistance"), _schema("resistance", ge=0)]
+Conductance = Annotated[float, _quantity("conductance"), _schema("conductance", gt=0)]
+Capacitance = Annotated[float, _quantity("capacitance"), _schema("capacitance", gt=0)]
+CapacitanceOrZero = Annotated[float, _quantity("capacitance"), _schema("capacitance", ge=0)]
+EnergyOrZero = Annotated[float, _quantity("energy"), _schema("energy", ge=0)]
+PowerOrZero = Annotated[float, _quantity("power"), _schema("power", ge=0)]
+Length = Annotated[float, _quantity("length"), _schema("length", gt=0)]
+LengthOrZero = Annotated[float, _quantity("length"), _schema("length", ge=0)]
+AreaOrZero = Annotated[float, _quantity("area"), _schema("area", ge=0)]
+Temperature = Annotated[float, _quantity("temperature"), _schema("temperature", gt=0)]
+Bandwidth = Annotated[float, _quantity("bandwidth"), _schema("bandwidth", gt=0)]
+Size = Annotated[float, _quantity("size"), _schema("size", gt=0)]
+Fraction = Annotated[
+    float, BeforeValidator(parse_fraction, json_schema_input_type=float | str), Field(ge=0, le=1)
+]
+Ratio = Annotated[float, BeforeValidator(parse_fraction, json_schema_input_type=float | str), Field(ge=0)]

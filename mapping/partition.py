@@ -1,0 +1,55 @@
+"""Splitting a layer's matrix over rows and columns of arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pillarsim.arch.errors import FitError
+from pillarsim.arch.placement import RowBlock
+
+
+@dataclass(frozen=True)
+class ArrayShape:
+    """What partitioning needs to know of an array: input lines, those on at once, physical columns."""
+
+    inputs: int
+    active_inputs: int
+    columns: int
+
+
+def balanced(start: int, stop: int, largest: int) -> tuple[tuple[int, int], ...]:
+    """Cut [start, stop) into the fewest pieces of at most `largest`, sizes differing by one at most."""
+    length = stop - start
+    pieces = -(-length // largest)
+    edges = [start + length * k // pieces for k in range(pieces + 1)]
+    return tuple(zip(edges[:-1], edges[1:], strict=True))
+
+
+def row_blocks(rows: int, shape: ArrayShape) -> tuple[RowBlock, ...]:
+    """Row blocks of a matrix with `rows` inputs; each block's groups are the rows of one read."""
+    return tuple(
+        RowBlock(start, stop, balanced(start, stop, shape.active_inputs))
+        for start, stop in balanced(0, rows, shape.inputs)
+    )
+
+
+def unit_blocks(outputs: int, slices: int, polarities: int, shape: ArrayShape) -> tuple[tuple[int, int], ...]:
+    """Unit ranges of each array column block; slices of one output stay together where an array holds them all.
+
+    Raises FitError when one array cannot hold one weight slice.
+    """
+    capacity = shape.columns // polarities
+    if capacity < 1:
+        raise FitError(
+            f"array.columns: an array of {shape.columns} column(s) is too small for one weight slice, "
+            f"which takes {polarities} columns; expected array.columns of at least {polarities}"
+        )
+    if capacity >= slices:
+        capacity -= capacity % slices
+    units = outputs * slices
+    return tuple((start, min(start + capacity, units)) for start in range(0, units, capacity))
+
+
+def arrays_needed(rows: int, outputs: int, slices: int, polarities: int, shape: ArrayShape) -> int:
+    """Arrays of one replica of a (rows, outputs) matrix."""
+    return len(row_blocks(rows, shape)) * len(unit_blocks(outputs, slices, polarities, shape))

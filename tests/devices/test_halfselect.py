@@ -1,0 +1,28 @@
+"""Half-select energy of the bias schemes against hand counts."""
+
+from __future__ import annotations
+
+import pytest
+
+from pillarsim.devices.halfselect import half_select_energy_j
+
+
+def energy(scheme: str) -> float:
+    return half_select_energy_j(
+        scheme, 3.0, 1e-8, 2e-6, row_cells=4, column_cells=3, cell_pulses=5, group_pulses=5, cells_at_once=1
+    )
+
+
+@pytest.mark.parametrize(
+    ("scheme", "volts", "cells"),
+    [("half", 1.5, 5 * 3 + 5 * 2), ("third", 1.0, 5 * 3 + 5 * 2 + 5 * 3 * 2), ("ground", 3.0, 5 * 3), ("isolated", 1, 0)],
+)
+def test_schemes_by_hand(scheme: str, volts: float, cells: int) -> None:
+    """A 3 x 4 array written cell by cell: the biased neighbours at their fraction of V."""
+    assert energy(scheme) == pytest.approx(volts**2 * 2e-6 * 1e-8 * cells)
+
+
+def test_unknown_scheme() -> None:
+    """A scheme outside the convention is an error."""
+    with pytest.raises(ValueError, match="diagonal"):
+        energy("diagonal")
