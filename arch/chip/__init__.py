@@ -50,9 +50,7 @@ class Chip(Section):
         for key, volts in wanted.items():
             if volts > highest:
                 listed = ", ".join(f"{name} {value:g} V" for name, value in rails.items())
-                raise ValueError(
-                    f"{key}: expected at most the highest declared supply ({listed}), found {volts:g} V"
-                )
+                raise ValueError(f"{key}: expected at most the highest declared supply ({listed}), found {volts:g} V")
         if self.bits_per_cell > auto_bits_per_cell(self.array.cell):
             raise ValueError(
                 f"weights.bits_per_cell: expected at most {auto_bits_per_cell(self.array.cell)} "
@@ -60,9 +58,7 @@ class Chip(Section):
             )
         passive = self.array.access.device == "none" and self.array.geometry == "planar"
         if passive and self.write.scheme == "isolated":
-            raise ValueError(
-                "write.scheme: expected half, third or ground for a passive array (no access device)"
-            )
+            raise ValueError("write.scheme: expected half, third or ground for a passive array (no access device)")
         if self.array.geometry == "planar" and not passive and self.write.scheme != "isolated":
             raise ValueError("write.scheme: expected 'isolated' for cells with an access transistor")
         return self

@@ -21,6 +21,7 @@ from pillarsim.arch.units import (
     ResistanceOrZero,
     Time,
     Voltage,
+    show_quantity,
 )
 
 
@@ -47,16 +48,12 @@ class CellCard(Section):
 
     lrs: Resistance = Field(description="Low-resistance state")
     hrs: Resistance = Field(description="High-resistance state")
-    levels: int = Field(
-        ge=2, le=256, description="Levels a cell can hold; bits_per_cell 'auto' uses all of them"
-    )
+    levels: int = Field(ge=2, le=256, description="Levels a cell can hold; bits_per_cell 'auto' uses all of them")
     programming_error: StatePair = Field(
         default=StatePair(),
         description="Standard deviation of ln(conductance) after one write pulse, by state",
     )
-    read_noise: Ratio = Field(
-        default=0.0, description="Standard deviation of a cell's current in one read, relative"
-    )
+    read_noise: Ratio = Field(default=0.0, description="Standard deviation of a cell's current in one read, relative")
     stuck: StuckCells = Field(default=StuckCells())
     technology: str = label("", "material stack")
     reference: str = label("", "where the numbers come from")
@@ -64,7 +61,9 @@ class CellCard(Section):
     @model_validator(mode="after")
     def _order(self) -> CellCard:
         if self.hrs <= self.lrs:
-            raise ValueError(f"hrs: expected above lrs ({self.lrs:g} Ohm), found {self.hrs:g} Ohm")
+            raise ValueError(
+                f"hrs: expected above lrs ({show_quantity(self.lrs, 'Ohm')}), found {show_quantity(self.hrs, 'Ohm')}"
+            )
         if self.stuck.lrs + self.stuck.hrs > 1:
             raise ValueError("stuck: expected lrs + hrs of at most 1")
         return self
@@ -78,9 +77,7 @@ class LineResistance(Section):
     pillar_segment: ResistanceOrZero = 0.0
     driver: ResistanceOrZero = 0.0
     sense: ResistanceOrZero = 0.0
-    select_on: ResistanceOrZero = Field(
-        default=0.0, description="On-resistance of a pillar's select transistor"
-    )
+    select_on: ResistanceOrZero = Field(default=0.0, description="On-resistance of a pillar's select transistor")
 
 
 class LineCapacitance(Section):
@@ -95,9 +92,7 @@ class Access(Section):
     """What stands in series with a planar cell. `none` is a passive crossbar (0T1R)."""
 
     device: Literal["none", "transistor"] = "none"
-    on_resistance: ResistanceOrZero = Field(
-        default=0.0, description="In series with the cell while its row is on"
-    )
+    on_resistance: ResistanceOrZero = Field(default=0.0, description="In series with the cell while its row is on")
     off_current: CurrentOrZero = Field(default=0.0, description="Of one off transistor at read voltage")
 
     @model_validator(mode="after")
@@ -119,9 +114,7 @@ class Array(Section):
     word_lines: Literal["plane", "comb", "comb2", "finger"] | None = None
     rows: int = Field(ge=1, le=65536)
     columns: int = Field(ge=1, le=65536)
-    max_active_rows: int | None = Field(
-        default=None, ge=1, description="Rows on at once; default and larger: all"
-    )
+    max_active_rows: int | None = Field(default=None, ge=1, description="Rows on at once; default and larger: all")
     read_voltage: Voltage
     read_time: Time | Literal["derived"] = Field(
         default="derived", description="Bias time of one read; 'derived' settles the lines to half an LSB"
@@ -130,9 +123,7 @@ class Array(Section):
         default="derived",
         description="Of one read with every row on; 'derived' is V^2 G t plus C V^2 of driven lines",
     )
-    area: AreaOrZero | Literal["derived"] = Field(
-        default="derived", description="Of the cells; 'derived' from pitch"
-    )
+    area: AreaOrZero | Literal["derived"] = Field(default="derived", description="Of the cells; 'derived' from pitch")
     cell_pitch: Length = Field(description="Side of a planar cell's or a pillar's square")
     staircase_step: LengthOrZero = Field(
         default=0.0, description="Vertical: length that each layer adds to its contacts"
@@ -152,9 +143,7 @@ class Array(Section):
         elif self.word_lines is None:
             raise ValueError("word_lines: expected plane, comb, comb2 or finger for a vertical array")
         elif self.access.device != "none":
-            raise ValueError(
-                "access: expected device 'none' for a vertical array (pillars have select transistors)"
-            )
+            raise ValueError("access: expected device 'none' for a vertical array (pillars have select transistors)")
         return self
 
     @property

@@ -36,6 +36,7 @@ def explain(error: ValidationError, document: Document, root: type[BaseModel]) -
     findings: dict[KeyPath, list[Mapping[str, Any]]] = {}
     for found in error.errors(include_url=False):
         findings.setdefault(_key_path(found, document.data), []).append(found)
+    findings = {path: group for path, group in findings.items() if not _implied(path, group, findings)}
     ordered = sorted(findings.items(), key=lambda item: item[1][0]["type"] != "extra_forbidden")
     lines = []
     for path, group in ordered[:_SHOWN]:
@@ -48,9 +49,7 @@ def explain(error: ValidationError, document: Document, root: type[BaseModel]) -
 
 def sections_at(root: type[BaseModel], path: KeyPath) -> list[type[BaseModel]]:
     """Return the sections that `path` may be, none where it is a value."""
-    return [
-        kind for kind in _annotations_at(root, path) if isinstance(kind, type) and issubclass(kind, BaseModel)
-    ]
+    return [kind for kind in _annotations_at(root, path) if isinstance(kind, type) and issubclass(kind, BaseModel)]
 
 
 def key_paths(root: type[BaseModel], path: KeyPath = (), depth: int = 5) -> Iterator[KeyPath]:
@@ -79,6 +78,15 @@ def _key_path(found: Mapping[str, Any], data: Any) -> KeyPath:
     return path
 
 
+def _implied(path: KeyPath, group: list[Mapping[str, Any]], findings: Mapping[KeyPath, Any]) -> bool:
+    """Whether another finding says it better: a misspelt key what is missing, a deeper one what a union wanted."""
+    kind = group[0]["type"]
+    if kind == "missing":
+        unknown = [other for other, found in findings.items() if found[0]["type"] == "extra_forbidden"]
+        return any(other[:-1] == path[:-1] and nearest(str(other[-1]), [str(path[-1])]) != "" for other in unknown)
+    return str(kind).endswith("_type") and any(other != path and other[: len(path)] == path for other in findings)
+
+
 def _text(
     path: KeyPath, group: list[Mapping[str, Any]], document: Document, root: type[BaseModel]
 ) -> tuple[KeyPath, str]:
@@ -88,7 +96,7 @@ def _text(
     first = (others or words)[0]
     kind = first["type"]
     value = _value(document.data, path)
-    if kind == "extra_forbidden":
+    if kind in ("extra_forbidden", "invalid_key"):
         return path, _unknown(path, root)
     if kind == "missing":
         return path, f"missing{_example(path, root)}"
@@ -98,12 +106,23 @@ def _text(
         if match is not None:
             inner = path + tuple(match[1].split("."))
             if _annotations_at(root, inner):
-                return inner, match[2]
+                return inner, match[2] + _other_file(inner, match[2], document, root)
         return path, text + _or(words)
     return (
         path,
         f"{_expected(first)}{_or(words) if others else ''}, found {_short(value)}{_close(first, value)}",
     )
+
+
+def _other_file(path: KeyPath, text: str, document: Document, root: type[BaseModel]) -> str:
+    """Say where a key that `text` compares with stands, when that is another file."""
+    own = document.where(path).rpartition(":")[0]
+    for section in sections_at(root, path[:-1]):
+        for name in section.model_fields:
+            place = document.where((*path[:-1], name))
+            if name != path[-1] and re.search(rf"\b{name}\b", text) and place.rpartition(":")[0] != own:
+                return f" ({name} stands at {place})"
+    return ""
 
 
 def _expected(finding: Mapping[str, Any]) -> str:
@@ -193,7 +212,7 @@ def _value(data: Any, path: KeyPath) -> Any:
 
 
 def _short(value: Any) -> str:
-    if value is None:
-        return "nothing"
+    if value is None or isinstance(value, bool):
+        return "nothing" if value is None else str(value).lower()
     text = "a mapping" if isinstance(value, dict) else "a list" if isinstance(value, list) else repr(value)
     return text if len(text) <= 40 else f"{text[:37]}..."

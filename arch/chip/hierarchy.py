@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from pillarsim.arch.chip.base import Section
 from pillarsim.arch.units import Bandwidth, Size, TimeOrZero
+
+Copies = Annotated[int, Field(ge=1)]
 
 
 class Part(Section):
@@ -28,6 +30,18 @@ class Part(Section):
     def per_level(self) -> float:
         """Instances for each instance of the level."""
         return self.count / self.shared_by
+
+
+class Router(Section):
+    """A mesh router that serves 1, 2 or 4 tiles (1x1, 2x1, 2x2)."""
+
+    component: str = Field(description="Name of a card in configs/components")
+    shared_by: Literal[1, 2, 4] = Field(default=1, description="Tiles that share one router")
+
+    @property
+    def per_level(self) -> float:
+        """Routers for each tile."""
+        return 1 / self.shared_by
 
 
 class Buffer(Section):
@@ -61,9 +75,7 @@ class Level(Section):
     """A macro (a tile has more): `arrays`, or a nested `macro`, and the parts beside them."""
 
     count: int = Field(default=1, ge=1)
-    arrays: int | None = Field(
-        default=None, ge=1, description="Arrays in this level, where no macro is nested"
-    )
+    arrays: int | None = Field(default=None, ge=1, description="Arrays in this level, where no macro is nested")
     macro: Level | None = None
     bus: Bus | None = None
     shift_add: Part | None = None
@@ -72,9 +84,7 @@ class Level(Section):
     adder: Part | None = None
     activation: Part | None = None
     pooling: Part | None = None
-    extra: dict[str, Part] = Field(
-        default={}, description="Further parts, name -> part; they cost area and leakage"
-    )
+    extra: dict[str, Part] = Field(default={}, description="Further parts, name -> part; they cost area and leakage")
 
     @model_validator(mode="after")
     def _content(self) -> Level:
@@ -130,15 +140,9 @@ class Mesh(Section):
 
     link_width: int = Field(ge=1, description="Bits a flit; a link moves one flit a clock cycle")
     header_bits: int = Field(default=0, ge=0, description="Bits a packet carries beside its payload")
-    router: Part
+    router: Router
     router_latency: TimeOrZero = Field(description="Of a flit through one router")
     link: str = Field(description="Card of the wires between routers; energy goes with their length")
-
-    @model_validator(mode="after")
-    def _shared(self) -> Mesh:
-        if self.router.shared_by not in (1, 2, 4) or self.router.count != 1:
-            raise ValueError("router: expected shared_by of 1, 2 or 4 tiles")
-        return self
 
 
 class OffChip(Section):
@@ -152,9 +156,7 @@ class OffChip(Section):
 class Mapping(Section):
     """Choices of the compiler."""
 
-    replicas: int | dict[str, int] = Field(
-        default=1, description="Copies of each layer, or layer name -> copies"
-    )
+    replicas: Copies | dict[str, Copies] = Field(default=1, description="Copies of each layer, or layer name -> copies")
     calibration_samples: int = Field(default=256, ge=1, description="Training images for scales and ranges")
     placement: Literal["row", "snake"] = Field(default="snake", description="Order in which tiles are filled")
 

@@ -5,19 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, cast
 
 from pydantic import ValidationError
 
 from pillarsim.arch.chip import Chip, chip_from_data
 from pillarsim.arch.chip.explain import explain
-from pillarsim.arch.chip.merge import at, lookup, overlay, without
+from pillarsim.arch.chip.merge import at, combine, lookup, overlay, without
 from pillarsim.arch.errors import InputError
 from pillarsim.arch.presets import Kind, find_preset, shown_name
 from pillarsim.arch.reader import Document, Key, KeyPath, dotted, leaves, parse_value, read_yaml
 
 CELL: KeyPath = ("array", "cell")
+CARD_KEYS: frozenset[KeyPath] = frozenset({("readout", "sample_hold"), ("mesh", "link")})
+LABELS: dict[str, Any] = {"name": True, "description": True, "array": {"cell": {"technology": True, "reference": True}}}
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,8 @@ class LoadedChip:
 
     @property
     def name(self) -> str:
-        """The chip's name in reports: `name` of the file, or the file's own."""
-        return self.chip.name if "name" in self.document.data else self.path.stem
+        """The chip's name in reports: `name` of the file, or else the file's own."""
+        return self.chip.name
 
     def source_of(self, key_path: KeyPath) -> str | None:
         """The source that the chip file or device card states for a number; None where it states none."""
@@ -48,32 +51,48 @@ def load_chip(chip: str | Path, sets: Sequence[str] = ()) -> LoadedChip:
     """Read, merge and validate a chip: a path or a preset's name, then ``a.b.c=value`` texts over it.
 
     Files named by `extends` merge under the file that names them; ``array.cell: <name>`` reads a device card.
-    Raises InputError that names file:line (or the option) and key of what is wrong.
+    A component card named by a path is relative to the working folder. Raises InputError that names file:line (or
+    the option) and key of what is wrong.
     """
     path = find_preset(chip, "chip")
     document, files = _read(path, "chip", ())
     if sets:
         document, files = _with_sets(document, files, sets)
     validated = _validated(document)
+    _check_cards(document)
     return LoadedChip(chip=validated, path=path, files=files, document=document, digest=digest(validated))
 
 
 def digest(chip: Chip) -> str:
-    """sha256 of every value of the chip in SI units, defaults included: the same for the same hardware."""
-    text = json.dumps(chip.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+    """sha256 of every value of the chip in SI units, defaults included, labels not: the same for the same chip."""
+    values = chip.model_dump(mode="json", exclude=LABELS)
+    text = json.dumps(values, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _validated(document: Document) -> Chip:
     try:
-        return chip_from_data({str(key): value for key, value in document.data.items()})
+        return chip_from_data(cast(dict[str, Any], document.data))
     except ValidationError as error:
         raise explain(error, document, Chip) from None
+
+
+def _check_cards(document: Document) -> None:
+    """Refuse the name of a component card that does not exist, where it stands."""
+    for path in leaves(document.data, ()):
+        name = lookup(document.data, path)
+        if isinstance(name, str) and (path[-1] == "component" or path in CARD_KEYS):
+            try:
+                find_preset(name, "component")
+            except InputError as error:
+                raise InputError(f"{document.where(path)}: {dotted(path)}: {error}") from None
 
 
 def _read(path: Path, kind: Kind, trail: tuple[Path, ...]) -> tuple[Document, tuple[str, ...]]:
     """Read a file and all that it extends; `trail` are the files that led here."""
     document = read_yaml(path, shown_name(path))
+    if kind == "chip":
+        document = replace(document, data={"name": path.stem, **document.data})  # a base's name is not passed on
     return _extended(document, path.parent, kind, (*trail, path))
 
 
@@ -84,9 +103,7 @@ def _extended(
     parent = document.data.get("extends")
     place = f"{document.where(('extends',))}: extends"
     document = without(document, [("extends",)])
-    document, cards, replaced = (
-        _with_cell(document, folder) if kind == "chip" else (document, (), frozenset())
-    )
+    document, cards, replaced = _with_cell(document, folder) if kind == "chip" else (document, (), frozenset())
     own = (*cards, document.name)
     if parent is None:
         return document, own
@@ -138,16 +155,12 @@ def _part(document: Document, prefix: KeyPath) -> Document:
     return Document(document.name, lookup(document.data, prefix), places, sources)
 
 
-def _with_sets(
-    document: Document, files: tuple[str, ...], sets: Sequence[str]
-) -> tuple[Document, tuple[str, ...]]:
+def _with_sets(document: Document, files: tuple[str, ...], sets: Sequence[str]) -> tuple[Document, tuple[str, ...]]:
     """Return `document` with every ``a.b.c=value`` of `sets` over it, later ones over earlier ones."""
     combined = Document(name=document.name, data={}, places={(): document.where(())}, sources={})
     for text in sets:
-        combined = overlay(combined, _set_document(text, document))
-    combined = Document(
-        document.name, combined.data, {**combined.places, (): document.where(())}, combined.sources
-    )
+        combined = combine(combined, _set_document(text, document))
+    combined = Document(document.name, combined.data, {**combined.places, (): document.where(())}, combined.sources)
     combined, cards, replaced = _with_cell(combined, Path())
     return overlay(document, combined, replaced), (*files, *cards)
 

@@ -33,7 +33,11 @@ _MODEL: KeyPath = ("readout", "model")  # a cost model goes with its own convers
 
 def overlay(base: Document, child: Document, replaced: frozenset[KeyPath] = frozenset()) -> Document:
     """Return `base` with what `child` writes; mappings at `replaced` are exchanged whole, not merged."""
-    base = without(base, moot(base.data, child.data))
+    return combine(without(base, moot(base.data, child.data)), child, replaced)
+
+
+def combine(base: Document, child: Document, replaced: frozenset[KeyPath] = frozenset()) -> Document:
+    """Merge as `overlay` does, but leave choices to whoever reads the result."""
     places, sources = dict(base.places), dict(base.sources)
     places[()] = child.where(())
     data = _merge(base.data, child, child.data, (), places, sources, replaced)
@@ -112,6 +116,7 @@ def _merge(
                 merged.pop(key)
                 _forget(places, inner)
                 _forget(sources, inner)
+                places[inner] = child.where(inner)
             else:
                 merged[key] = _merge(base.get(key), child, member, inner, places, sources, replaced)
         return merged

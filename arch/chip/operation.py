@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -28,7 +28,7 @@ class Weights(Section):
     """
 
     bits: int = Field(default=8, ge=2, le=16)
-    bits_per_cell: int | Literal["auto"] = Field(
+    bits_per_cell: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
         default="auto", description="'auto': floor(log2(cell levels))"
     )
     scheme: Literal["differential", "offset", "offset_flip"] = "differential"
@@ -78,9 +78,7 @@ class Input(Section):
 
     coding: Literal["bit_serial", "amplitude", "pulse_width"] = "bit_serial"
     bits: int = Field(default=8, ge=1, le=16)
-    dac_bits: int | None = Field(
-        default=None, ge=1, le=16, description="Default 1 for bit_serial, else `bits`"
-    )
+    dac_bits: int | None = Field(default=None, ge=1, le=16, description="Default 1 for bit_serial, else `bits`")
     driver: Driver
     calibration_percentile: float = Field(
         default=100.0,
@@ -92,9 +90,7 @@ class Input(Section):
     @model_validator(mode="after")
     def _coding(self) -> Input:
         if self.coding == "bit_serial" and self.dac_bits not in (None, 1):
-            raise ValueError(
-                "dac_bits: expected 1 with coding 'bit_serial' (use 'amplitude' for several bits)"
-            )
+            raise ValueError("dac_bits: expected 1 with coding 'bit_serial' (use 'amplitude' for several bits)")
         if self.dac_bits is not None and self.dac_bits > self.bits:
             raise ValueError(f"dac_bits: expected at most bits ({self.bits}), found {self.dac_bits}")
         return self
@@ -124,9 +120,7 @@ class Neuron(Section):
         default="lost",
         description="Charge below threshold at the end of a window: kept for the next input bit or not",
     )
-    polarity: Literal["pair", "bipolar"] = Field(
-        default="pair", description="One neuron a sign, or one for both"
-    )
+    polarity: Literal["pair", "bipolar"] = Field(default="pair", description="One neuron a sign, or one for both")
 
 
 class Readout(Section):
@@ -134,9 +128,7 @@ class Readout(Section):
 
     converter: Literal["sar_adc", "ramp_adc", "flash_adc", "sense_amp", "integrate_and_fire"] = "sar_adc"
     bits: int = Field(default=8, ge=1, le=16)
-    columns_shared: int = Field(
-        default=8, ge=1, description="Outputs (pairs, when subtracted in analog) a converter"
-    )
+    columns_shared: int = Field(default=8, ge=1, description="Outputs (pairs, when subtracted in analog) a converter")
     sample_hold: str | None = Field(
         default=None, description="Card of the sample-and-hold, one an output; none: no S&H"
     )
@@ -144,9 +136,7 @@ class Readout(Section):
         default="full_scale",
         description="Largest possible sum, or the calibration data's; an LSB is 2^k unit steps",
     )
-    calibration_percentile: float = Field(
-        default=99.99, gt=0, le=100, description="Of |sums|, for range 'calibrated'"
-    )
+    calibration_percentile: float = Field(default=99.99, gt=0, le=100, description="Of |sums|, for range 'calibrated'")
     model: Literal["isaac_isca_2016", "survey_regression", "zigzag_28nm", "comparators"] | None = Field(
         default=None,
         description="Cost model; default survey_regression for sar_adc, comparators for the others",
@@ -166,15 +156,11 @@ class Readout(Section):
                     raise ValueError(f"{name}: expected not with integrate_and_fire (the neuron sets it)")
         elif self.converter == "sar_adc":
             if self.model == "comparators":
-                raise ValueError(
-                    "model: expected isaac_isca_2016, survey_regression or zigzag_28nm for a sar_adc"
-                )
+                raise ValueError("model: expected isaac_isca_2016, survey_regression or zigzag_28nm for a sar_adc")
         elif self.model not in (None, "comparators"):
             raise ValueError(f"model: expected 'comparators' for a {self.converter}")
         if self.model == "zigzag_28nm" and self.rate is not None:
-            raise ValueError(
-                "rate: expected not with model zigzag_28nm (the model gives the conversion time)"
-            )
+            raise ValueError("rate: expected not with model zigzag_28nm (the model gives the conversion time)")
         return self
 
     @property
@@ -235,6 +221,4 @@ class Idle(Section):
     after: TimeOrZero = Field(default=0.0, description="Idle time before a policy acts")
     wake_up: WakeUp = WakeUp()
     residual: Fraction = Field(default=0.03, description="Leakage left when gated")
-    clock_power: Fraction = Field(
-        default=0.1, description="Clock power while on and idle, of peak dynamic power"
-    )
+    clock_power: Fraction = Field(default=0.1, description="Clock power while on and idle, of peak dynamic power")

@@ -15,9 +15,7 @@ class Supply(Section):
 
     core: Voltage = Field(description="Logic supply; digital cards scale to it")
     io: Voltage = Field(description="Supply of off-chip drivers; their energy goes with its square")
-    pump: Voltage | None = Field(
-        default=None, description="Charge-pump output for writing, where there is one"
-    )
+    pump: Voltage | None = Field(default=None, description="Charge-pump output for writing, where there is one")
 
     def rails(self) -> dict[str, float]:
         """Return the declared rails, name -> volts."""
@@ -27,18 +25,14 @@ class Supply(Section):
 class Technology(Section):
     """Process and operating point of the whole chip."""
 
-    node: Length = Field(
-        description="CMOS node; digital component cards are scaled to it (Stillmaker and Baas 2017)"
-    )
+    node: Length = Field(description="CMOS node; digital component cards are scaled to it (Stillmaker and Baas 2017)")
     supply: Supply
     regulator: Literal["ideal", "linear"] = Field(
         default="linear",
         description="How array voltages come from the lowest rail that covers them: 'linear' draws the "
         "array's current at the rail's voltage (the difference is lost), 'ideal' loses nothing",
     )
-    temperature: Temperature = Field(
-        description="Junction temperature: CMOS leakage and wire resistance follow it"
-    )
+    temperature: Temperature = Field(description="Junction temperature: CMOS leakage and wire resistance follow it")
     clock: Frequency = Field(description="Clock of digital parts; derived times are whole cycles")
 
     @model_validator(mode="after")

@@ -1,0 +1,34 @@
+"""`pillarsim check`: validate a chip file and say in one line what it describes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from pillarsim.arch.chip import Chip
+
+
+@click.command("check")
+@click.argument("chip", metavar="CHIP")
+@click.option("--set", "sets", metavar="KEY=VALUE", multiple=True, help="Change a key, e.g. array.rows=256.")
+def command(chip: str, sets: tuple[str, ...]) -> None:
+    """Validate CHIP, a chip file or a preset's name."""
+    from pillarsim.arch.chip.load import load_chip
+
+    loaded = load_chip(chip, sets)
+    click.echo(f"{loaded.document.name}: valid: {loaded.name}, {summary(loaded.chip)}")
+
+
+def summary(chip: Chip) -> str:
+    """Return one line on what `chip` is: tiles, arrays, weights that fit, readout."""
+    count, array, weights = chip.tile.count, chip.array, chip.weights
+    layers = f"{array.layers} x " if array.geometry == "vertical" else ""
+    fit = chip.arrays * array.inputs * (array.columns // (weights.polarities * chip.slices))
+    return (
+        f"{count.x} x {count.y} tiles, {chip.arrays} {array.geometry} arrays of "
+        f"{layers}{array.rows} x {array.columns} cells, "
+        f"room for {fit} {weights.bits}-bit weights ({weights.scheme}, {chip.bits_per_cell} bits a cell), "
+        f"{chip.readout.bits}-bit {chip.readout.converter}"
+    )

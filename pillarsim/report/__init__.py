@@ -1,0 +1,1 @@
+"""Reports: build, check, and write them for people (tables) and programs (JSON, CSV)."""

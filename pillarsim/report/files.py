@@ -1,0 +1,58 @@
+"""Files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+from pillarsim.arch.errors import InputError
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` (UTF-8) to `path` by way of a temporary file beside it; an existing file is replaced.
+
+    Raises InputError where the folder does not exist or cannot be written, or `path` is a folder.
+    """
+    if path.is_dir():
+        raise InputError(f"{path}: cannot be written (it is a folder)")
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror or error})") from None
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
+            stream.write(text)
+        os.chmod(name, 0o666 & ~_umask())  # mkstemp makes it private; give it the usual permissions
+        os.replace(name, path)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+        if isinstance(error, OSError):
+            raise InputError(f"{path}: cannot be written ({error.strerror or error})") from None
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def check_writable(path: Path) -> None:
+    """Raise InputError now if `write_text(path, ...)` could not write later, before long work starts."""
+    if path.is_dir():
+        raise InputError(f"{path}: cannot be written (it is a folder)")
+    check_folder(path.parent, create=False)
+
+
+def check_folder(folder: Path, *, create: bool = True) -> None:
+    """Raise InputError unless files can be written into `folder`, which is made if `create` says so."""
+    try:
+        if create:
+            folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written ({error.strerror or error})") from None

@@ -1,0 +1,170 @@
+"""The run report as a person reads it: one screen of totals, then the breakdowns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tabulate import tabulate
+
+from pillarsim.report.format import engineering
+
+MISSING = "not evaluated"
+
+
+def percent(value: float | None, digits: int = 2) -> str:
+    """A ratio as a percentage, or that it was not evaluated."""
+    return MISSING if value is None else f"{100 * value:.{digits}f} %"
+
+
+def quantity(value: float | None, unit: str) -> str:
+    """A number in engineering notation, or that it was not evaluated."""
+    return MISSING if value is None else engineering(value, unit)
+
+
+def render(report: dict[str, Any]) -> str:
+    """Return the whole report as text."""
+    parts = [_title(report), _summary(report), _components(report), _layers(report)]
+    if report["warnings"]:
+        parts.append("\n".join(f"warning: {text}" for text in report["warnings"]))
+    return "\n\n".join(parts)
+
+
+def _title(report: dict[str, Any]) -> str:
+    options, chip, workload = report["options"], report["chip"], report["workload"]
+    seeds = f"{len(report['accuracy']['per_seed'])} device seeds" if report["accuracy"]["samples"] else "values skipped"
+    return (
+        f"{chip['name']} running {workload['name']}    {report['accuracy']['samples']} images, {seeds}, "
+        f"{options['images']} timed, detail: {report['events']['detail']}, seed {report['seed']}"
+    )
+
+
+def _summary(report: dict[str, Any]) -> str:
+    energy, leakage, area = report["energy_j"], report["leakage_w"], report["area_m2"]
+    programming, latency, mapping = report["programming"], report["latency_s"], report["mapping"]
+    lines = [
+        ("accuracy", _accuracy(report["accuracy"])),
+        (
+            "latency",
+            f"{quantity(latency['first_result'], 's')} first result    "
+            f"{quantity(latency['per_image_steady'], 's')} per image, steady    "
+            f"{quantity(report['throughput_per_s'], 'images/s')}",
+        ),
+        (
+            "energy per image",
+            f"{quantity(energy['per_image'], 'J')}    dynamic {quantity(energy['dynamic'], 'J')}    "
+            f"leakage {quantity(energy['leakage'], 'J')}    {_number(report['tops_per_w'])} TOPS/W",
+        ),
+        ("average power", f"{quantity(report['power_w']['average'], 'W')}    {_number(report['tops'])} TOPS"),
+        ("leakage power", f"{quantity(leakage['total'], 'W')}    {_largest(leakage['by_component'], 'W')}"),
+        ("area", f"{quantity(area['total'], 'm2')}    {_largest(area['by_component'], 'm2')}"),
+        (
+            "programming",
+            f"{quantity(programming['time_s'], 's')}    {quantity(programming['energy_j'], 'J')}    "
+            f"{programming['pulses'] / programming['cells']:.2f} pulses a cell    "
+            f"{percent(programming['failed_cells'] / programming['cells'])} outside tolerance",
+        ),
+        (
+            "mapping",
+            f"{mapping['arrays']} of {mapping['arrays_available']} arrays on {mapping['tiles']} tiles    "
+            f"{percent(mapping['utilization'], 1)} of their cells used",
+        ),
+        (
+            "conversions",
+            f"{report['adc']['conversions'] / report['options']['images']:,.0f} per image    "
+            f"{percent(report['adc']['clipped_fraction'], 4)} clipped    model {report['adc']['model']}",
+        ),
+        (
+            "IR drop estimate",
+            f"{percent(report['ir_drop']['mean'], 2)} mean, {percent(report['ir_drop']['worst'], 2)} worst cell "
+            f"({report['ir_drop']['layer']}; values use ideal wires)",
+        ),
+        ("activity", report["activity"]["source"]),
+    ]
+    for name, part in (("energy", energy), ("leakage", leakage), ("area", area)):
+        if part["not_stated"]:
+            lines.append(("not stated", f"{name} of {', '.join(part['not_stated'])}: totals sum what is stated"))
+    return tabulate(lines, tablefmt="plain")
+
+
+def _accuracy(accuracy: dict[str, Any]) -> str:
+    if accuracy["chip_mean"] is None:
+        return MISSING
+    spread = "" if accuracy["chip_std"] is None else f" +- {100 * accuracy['chip_std']:.2f}"
+    return (
+        f"{percent(accuracy['float'])} float    {percent(accuracy['quantized'])} quantised    "
+        f"{100 * accuracy['chip_mean']:.2f}{spread} % on the chip"
+    )
+
+
+def _number(value: float | None) -> str:
+    return MISSING if value is None else f"{value:.3g}"
+
+
+def _largest(parts: dict[str, float], unit: str, shown: int = 4) -> str:
+    ranked = sorted(parts.items(), key=lambda item: -item[1])
+    text = [f"{name} {engineering(value, unit)}" for name, value in ranked[:shown] if value > 0]
+    rest = sum(value for _, value in ranked[shown:])
+    if rest > 0:
+        text.append(f"other {engineering(rest, unit)}")
+    return "    ".join(text)
+
+
+def _components(report: dict[str, Any]) -> str:
+    energy, leakage, area = (report[key]["by_component"] for key in ("energy_j", "leakage_w", "area_m2"))
+    models = {entry["component"]: f"{entry['model']}" for entry in report["models"]}
+    total = report["energy_j"]["per_image"]
+    rows = []
+    for name in sorted({*energy, *leakage, *area}, key=lambda name: -energy.get(name, 0.0)):
+        stated = {
+            "leakage": name not in report["leakage_w"]["not_stated"],
+            "area": name not in report["area_m2"]["not_stated"],
+        }
+        rows.append(
+            (
+                name,
+                quantity(energy.get(name, 0.0), "J"),
+                percent(energy.get(name, 0.0) / total, 1),
+                quantity(leakage.get(name, 0.0), "W") if stated["leakage"] else "not stated",
+                quantity(area.get(name, 0.0), "m2") if stated["area"] else "not stated",
+                models.get(name, ""),
+            )
+        )
+    rows.append(
+        (
+            "total",
+            quantity(total, "J"),
+            "100 %",
+            quantity(report["leakage_w"]["total"], "W"),
+            quantity(report["area_m2"]["total"], "m2"),
+            "",
+        )
+    )
+    headers = ("by component", "energy/image", "share", "leakage", "area", "model")
+    return tabulate(rows, headers, tablefmt="simple", colalign=("left", "right", "right", "right", "right", "left"))
+
+
+def _layers(report: dict[str, Any]) -> str:
+    rows = [
+        (
+            layer["name"],
+            layer["arrays"],
+            layer["replicas"],
+            layer["windows"],
+            quantity(layer["time_per_image_s"], "s"),
+            quantity(layer["energy_j"], "J"),
+            percent(layer["utilization"], 1),
+            percent(layer["clipped_fraction"], 4),
+        )
+        for layer in report["mapping"]["layers"]
+    ]
+    headers = (
+        "by layer",
+        "arrays",
+        "replicas",
+        "windows",
+        "time/image",
+        "energy/image",
+        "utilization",
+        "clipped",
+    )
+    return tabulate(rows, headers, tablefmt="simple", colalign=("left", *["right"] * 7))
