@@ -113,7 +113,7 @@ class PlacedLayer:
     @property
     def units(self) -> int:
         """Slices of all outputs."""
-        return self.matrix.weight.shape[1] * self.slices
+        return int(self.matrix.weight.shape[1]) * self.slices
 
     @property
     def arrays(self) -> int:
@@ -123,7 +123,7 @@ class PlacedLayer:
     @property
     def cells(self) -> int:
         """Cells that hold weights, all replicas."""
-        return self.matrix.weight.shape[0] * self.units * self.polarities * len(self.replicas)
+        return int(self.matrix.weight.shape[0]) * self.units * self.polarities * len(self.replicas)
 
     @property
     def reads_per_chunk(self) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
@@ -16,8 +17,7 @@ from pydantic import BeforeValidator, Field
 from pillarsim.arch.errors import nearest
 
 _PREFIX = {
-    "f": 1e-15, "p": 1e-12, "n": 1e-9, "u": 1e-6, "µ": 1e-6, "μ": 1e-6,
-    "m": 1e-3, "": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12,
+    "f": -15, "p": -12, "n": -9, "u": -6, "µ": -6, "μ": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12,
 }  # fmt: skip
 # dimension -> (SI unit for messages, base unit names, exponent of the prefix)
 _DIMENSIONS: dict[str, tuple[str, tuple[str, ...], int]] = {
@@ -43,20 +43,24 @@ _EXAMPLE = {
 }  # fmt: skip
 
 
-def _unit_table() -> dict[str, tuple[str, float]]:
-    table: dict[str, tuple[str, float]] = {}
+def _unit_table() -> dict[str, tuple[str, Decimal]]:
+    """Return unit -> (dimension, SI factor); decimal, so that ``50 ns`` is exactly the float 50e-9."""
+    table: dict[str, tuple[str, Decimal]] = {}
     for dimension, (_, names, power) in _DIMENSIONS.items():
         for name in names:
-            for prefix, factor in _PREFIX.items():
-                table[prefix + name] = (dimension, factor**power)
-            table["c" + name] = (dimension, 1e-2**power)
-    table["C"] = ("charge", 1.0)
-    table["degC"] = ("celsius", 1.0)
-    for name, bits in (("B", 8.0), ("KiB", 8.0 * 1024), ("MiB", 8.0 * 1024**2), ("GiB", 8.0 * 1024**3)):
-        table[name] = ("size", bits)
-    for name, bits in (("kB", 8e3), ("KB", 8.0 * 1024), ("MB", 8e6), ("bit", 1.0), ("Kib", 1024.0)):
-        table[name] = ("size", bits)
-    return table
+            for prefix, exponent in _PREFIX.items():
+                table[prefix + name] = (dimension, Decimal(10) ** (exponent * power))
+    table |= {"cm": ("length", Decimal("1e-2")), "cm2": ("area", Decimal("1e-4")), "cm^2": ("area", Decimal("1e-4"))}
+    table["C"] = ("charge", Decimal(1))
+    table["degC"] = ("celsius", Decimal(1))
+    for name in ("b/s", "bit/s"):
+        for prefix in ("k", "M", "G", "T", ""):
+            table[prefix + name] = ("bandwidth", Decimal(10) ** _PREFIX[prefix] / 8)
+    sizes = {
+        "bit": 1, "Kib": 1024, "B": 8, "kB": 8 * 10**3, "MB": 8 * 10**6, "KB": 8 * 1024,
+        "KiB": 8 * 1024, "MiB": 8 * 1024**2, "GiB": 8 * 1024**3,
+    }  # fmt: skip
+    return table | {name: ("size", Decimal(bits)) for name, bits in sizes.items()}
 
 
 UNITS = _unit_table()
@@ -73,41 +77,43 @@ def parse_quantity(value: object, dimension: str) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise ValueError(f"expected a {dimension} such as '{example}', found {value!r}")
     if isinstance(value, (int, float)):
-        raise ValueError(
-            f"expected a {dimension} with its unit, such as '{example}'; found the bare number {value!r}"
-        )
+        raise ValueError(f"expected a {dimension} with its unit, such as '{example}'; found the bare number {value!r}")
     match = _QUANTITY.match(value)
     if match is None:
         raise ValueError(f"expected a {dimension} such as '{example}', found {value!r} (not a number)")
     number, unit = float(match[1]), match[2]
     if unit is None:
-        raise ValueError(
-            f"expected a {dimension} with its unit, such as '{example}'; found the bare number {value!r}"
-        )
+        raise ValueError(f"expected a {dimension} with its unit, such as '{example}'; found the bare number {value!r}")
     if unit not in UNITS:
         same = [name for name, (kind, _) in UNITS.items() if kind == dimension]
-        raise ValueError(
-            f"expected a {dimension} such as '{example}'; unknown unit {unit!r}{nearest(unit, same)}"
-        )
+        raise ValueError(f"expected a {dimension} such as '{example}'; unknown unit {unit!r}{nearest(unit, same)}")
     kind, factor = UNITS[unit]
     if kind == "celsius" and dimension == "temperature":
         return number + 273.15
     if kind != dimension:
         raise ValueError(f"expected a {dimension} such as '{example}'; {unit!r} is a unit of {kind}")
-    result = number * factor
+    result = float(Decimal(match[1]) * factor) if math.isfinite(number) else number
     if not math.isfinite(result):
         raise ValueError(f"expected a finite {dimension} such as '{example}', found {value!r}")
     return result
 
 
+def show_quantity(value: float, unit: str) -> str:
+    """Return an SI value as people write it, to three digits: ``1.7 MOhm``; for messages."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g} {unit}"
+    prefixes = {exponent: prefix for prefix, exponent in _PREFIX.items() if prefix not in ("µ", "μ")}
+    exponent = min(max(3 * math.floor(math.log10(abs(value) * (1 + 1e-12)) / 3), -15), 12)
+    return f"{value / 10.0**exponent:.3g} {prefixes[exponent]}{unit}"
+
+
 def parse_fraction(value: object) -> float:
     """Return `value` as a plain ratio; accepts numbers and percentages (``5 %``)."""
     if isinstance(value, str) and value.strip().endswith("%"):
-        try:
-            return float(value.strip()[:-1]) / 100
-        except ValueError:
-            pass
-    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        match = _QUANTITY.match(value.strip()[:-1])
+        if match is not None and match[2] is None:
+            return float(Decimal(match[1]) / 100)
+    elif isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
         return float(value)
     raise ValueError(f"expected a ratio such as 0.05 or '5 %', found {value!r}")
 
@@ -140,7 +146,5 @@ AreaOrZero = Annotated[float, _quantity("area"), _schema("area", ge=0)]
 Temperature = Annotated[float, _quantity("temperature"), _schema("temperature", gt=0)]
 Bandwidth = Annotated[float, _quantity("bandwidth"), _schema("bandwidth", gt=0)]
 Size = Annotated[float, _quantity("size"), _schema("size", gt=0)]
-Fraction = Annotated[
-    float, BeforeValidator(parse_fraction, json_schema_input_type=float | str), Field(ge=0, le=1)
-]
+Fraction = Annotated[float, BeforeValidator(parse_fraction, json_schema_input_type=float | str), Field(ge=0, le=1)]
 Ratio = Annotated[float, BeforeValidator(parse_fraction, json_schema_input_type=float | str), Field(ge=0)]

@@ -34,7 +34,8 @@ class CellStates:
 
     def sigmas(self) -> NDArray[np.float64]:
         """Programming error of each level (levels,), interpolated linearly in ln(conductance)."""
-        place = np.log(self.targets_s() / self.g_min_s) / np.log(self.g_max_s / self.g_min_s)
+        span = np.log(self.g_max_s / self.g_min_s)
+        place: NDArray[np.float64] = np.log(self.targets_s() / self.g_min_s) / span
         return self.sigma_min + place * (self.sigma_max - self.sigma_min)
 
 
@@ -78,9 +79,7 @@ def expected_pulses(states: CellStates, rule: WriteRule) -> NDArray[np.float64]:
     return np.where(accept > 0, mean, rule.max_pulses)
 
 
-def write_cells(
-    levels: torch.Tensor, states: CellStates, rule: WriteRule, random: torch.Generator
-) -> WrittenCells:
+def write_cells(levels: torch.Tensor, states: CellStates, rule: WriteRule, random: torch.Generator) -> WrittenCells:
     """Write every cell of `levels` (uint8, any shape) once.
 
     Three uniform draws a cell are always made, in order, so that changing a rule keeps the other draws.

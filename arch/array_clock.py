@@ -1,0 +1,90 @@
+"""When an array reads and converts: the rhythm that every part beside it follows.
+
+A multiplication takes `chunks` reads; each read's outputs are converted in `slots` turns by every converter. With
+sample-and-hold the next read runs while the last is converted, so the slower of the two sets the period.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from pillarsim.arch.array_power import array_lines
+from pillarsim.arch.chip import Array, Chip, Input, Readout, Technology
+from pillarsim.devices.wires import settling_time_s, whole_cycles
+
+PS_PER_S = 1e12  # picoseconds in a second
+
+
+@dataclass(frozen=True)
+class ArrayClock:
+    """Durations in picoseconds: one read (a whole pulse train), one conversion; and how many of each."""
+
+    read_ps: int
+    convert_ps: int
+    slots: int
+    chunks: int
+    sample_hold: bool
+    analog_bits: bool
+
+    @property
+    def mvm_ps(self) -> int:
+        """Steady time of one multiplication of a full input vector (one row group)."""
+        reads = self.chunks * self.read_ps
+        conversions = self.conversions * self.slots * self.convert_ps
+        return max(reads, conversions) if self.sample_hold else reads + conversions
+
+    @property
+    def conversions(self) -> int:
+        """Conversions of one output in a multiplication: one a chunk, or one where chunks are summed before."""
+        return 1 if self.analog_bits else self.chunks
+
+    @property
+    def bias_ps(self) -> int:
+        """Time that the array stays biased for one read: without sample-and-hold until all outputs are converted."""
+        return self.read_ps if self.sample_hold else self.read_ps + self.slots * self.convert_ps
+
+
+def read_time_ps(array: Array, coding: Input, readout: Readout, technology: Technology) -> int:
+    """Bias time of one read of one input chunk, in picoseconds.
+
+    'derived' settles the lines to half an LSB of the readout bits and takes whole clock cycles; pulse-width codes
+    repeat it up to 2^bits - 1 times. An integrate-and-fire readout takes a window for each output that it serves.
+    """
+    if readout.neuron is not None:
+        return round(readout.neuron.window * PS_PER_S) * readout.columns_shared
+    if array.read_time == "derived":
+        settled_s = settling_time_s(array_lines(array, technology.temperature), readout.bits)
+        one_ps = whole_cycles(settled_s, technology.clock) * PS_PER_S / technology.clock
+    else:
+        one_ps = array.read_time * PS_PER_S
+    pulses = (1 << coding.chunk_bits) - 1 if coding.coding == "pulse_width" else 1
+    return max(1, round(one_ps)) * pulses
+
+
+def array_clock(chip: Chip, convert_ps: int) -> ArrayClock:
+    """The rhythm of the chip's arrays, given one conversion's time."""
+    return ArrayClock(
+        read_ps=read_time_ps(chip.array, chip.input, chip.readout, chip.technology),
+        convert_ps=convert_ps,
+        slots=min(chip.readout.columns_shared, chip.outputs_per_array),
+        chunks=chip.input.chunks,
+        sample_hold=chip.readout.sample_hold is not None,
+        analog_bits=chip.weights.accumulate_bits == "analog",
+    )
+
+
+def weights_per_array_row(chip: Chip) -> int:
+    """Whole weights that fit side by side in one row of an array."""
+    return chip.array.columns // (chip.slices * chip.weights.polarities)
+
+
+def partial_sum_bits(chip: Chip) -> int:
+    """Width of an exact sum of products in an output register: input and weight bits, and carries of the rows."""
+    return chip.input.bits + chip.weights.bits + math.ceil(math.log2(chip.array.active_inputs))
+
+
+def peak_ops_per_s(chip: Chip, clock: ArrayClock) -> float:
+    """Operations a second (two a multiply-accumulate) with every array busy and full."""
+    macs = chip.arrays * chip.array.active_inputs * weights_per_array_row(chip)
+    return 2 * macs / (clock.mvm_ps / PS_PER_S)

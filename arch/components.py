@@ -1,0 +1,285 @@
+"""From a chip to its components: every part with its count, its cost at the chip's operating point, its peak rates.
+
+Wires get their length from the area of what they span: a bus crosses the level it stands in, a link the tiles between
+two routers; area that is not stated adds no length. Energies of `write_circuit` are the circuit's overhead only.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from pillarsim.arch.array_clock import ArrayClock, array_clock, partial_sum_bits, weights_per_array_row
+from pillarsim.arch.array_power import array_read_energy_j, full_read_energy_j, rail_voltage
+from pillarsim.arch.card_costs import Use, bits_cost, find_card, part_cost
+from pillarsim.arch.cards import BitsCard, PartCard
+from pillarsim.arch.chip import ROLES, Chip, Level, Part
+from pillarsim.arch.component import Component, peak_dynamic_power_w, stated_peak_power_w
+from pillarsim.arch.converter import converter_cost
+from pillarsim.arch.errors import InputError, nearest
+from pillarsim.arch.peak_rates import array_locked_hz, only_costliest, served_hz
+from pillarsim.devices.costs import Action, ComponentCost
+from pillarsim.devices.wires import planar_area_m2, vertical_area_m2
+
+__all__ = [
+    "Component", "array_read_energy_j", "build_components", "chip_clock", "peak_dynamic_power_w", "rail_voltage",
+    "stated_peak_power_w",
+]  # fmt: skip
+
+GROUP = {
+    "array": "arrays", "driver": "arrays", "sample_hold": "arrays", "write_circuit": "arrays",
+    "converter": "converters", "buffer": "buffers", "global_buffer": "global_buffer", "off_chip": "off_chip",
+}  # fmt: skip
+# actions that each role is charged for (one card must offer them all)
+ACTIONS: dict[str, tuple[str, ...]] = {
+    "driver": ("drive",), "sample_hold": ("sample",), "shift_add": ("add",), "input_register": ("read", "write"),
+    "output_register": ("read", "write"), "adder": ("add",), "activation": ("apply",), "pooling": ("apply",),
+    "buffer": ("read", "write"), "bus": ("transfer",), "router": ("flit",), "link": ("flit",),
+    "global_buffer": ("read", "write"), "off_chip": ("bit",), "write_circuit": ("set", "reset", "verify"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A level with its path, its instances on a tile, and the arrays in one of them."""
+
+    path: str
+    level: Level
+    per_tile: int
+    arrays: int
+
+
+def build_components(chip: Chip) -> tuple[Component, ...]:
+    """Every part of the chip, outermost levels last; raises InputError for cards that are unknown or do not fit."""
+    places = list(_places(chip))
+    convert = converter_cost(chip)
+    clock = _clock(chip, convert)
+    parts = [part for place in places for part in _level_parts(chip, place, clock)]
+    parts += _array_parts(chip, places[-1], clock, convert)
+    parts.append(_buffer(chip, "tile.buffer"))
+    parts = [_with_charges(part, parts) for part in parts]
+    place = next(place for place in places if place.level.bus is not None)
+    parts.append(_bus(chip, place, _area_m2(parts, place.path) / (place.per_tile * chip.tile.count.total)))
+    router = _router(chip)
+    tile_m2 = (_area_m2(parts, "tile") + router.instances * (router.cost.area_m2 or 0.0)) / chip.tile.count.total
+    outside = [router, _link(chip, tile_m2), _buffer(chip, "global_buffer"), _off_chip(chip)]
+    return (*sorted(parts, key=lambda part: (-part.path.count("."), part.path)), *outside)
+
+
+def chip_clock(chip: Chip) -> ArrayClock:
+    """The rhythm of the chip's arrays with the converter that it names."""
+    return _clock(chip, converter_cost(chip))
+
+
+def _clock(chip: Chip, converter: ComponentCost) -> ArrayClock:
+    return array_clock(chip, converter.actions["convert"].time_ps or 1)
+
+
+def _places(chip: Chip) -> Iterator[_Place]:
+    path, per_tile = "tile", 1
+    for depth, level in enumerate(chip.tile.chain()):
+        if depth:
+            path, per_tile = f"{path}.macro", per_tile * level.count
+        yield _Place(path, level, per_tile, level.arrays_per_level)
+
+
+def _level_parts(chip: Chip, place: _Place, clock: ArrayClock) -> Iterator[Component]:
+    for role in ROLES:
+        part = getattr(place.level, role)
+        if part is not None:
+            yield _level_part(chip, place, role, part, clock)
+    for name, part in place.level.extra.items():
+        use = Use(f"{place.path}.extra.{name}", part.component)
+        yield _component(
+            chip, f"{place.path}.{name}", name, part.per_level * place.per_tile, part_cost(use, chip.technology, ()), {}
+        )
+
+
+def _level_part(chip: Chip, place: _Place, role: str, part: Part, clock: ArrayClock) -> Component:
+    bits = {
+        "input_register": chip.array.inputs * chip.input.bits,
+        "output_register": weights_per_array_row(chip) * partial_sum_bits(chip),
+    }.get(role, 0)
+    use = Use(f"{place.path}.{role}.component", part.component, stored_bits=bits * place.arrays / part.per_level)
+    cost = part_cost(use, chip.technology, ACTIONS[role])
+    together = array_locked_hz(chip, clock).get(role)
+    if together is None:
+        rates = served_hz(cost, chip.technology.clock)
+    else:
+        rates = {name: rate * place.arrays / part.per_level for name, rate in together.items()}
+        rates = only_costliest(rates, cost, ("read", "write"))
+    locked = together is not None
+    return _component(chip, f"{place.path}.{role}", role, part.per_level * place.per_tile, cost, rates, locked)
+
+
+def _array_parts(chip: Chip, place: _Place, clock: ArrayClock, convert: ComponentCost) -> Iterator[Component]:
+    """Parts beside every array: itself, drivers, sample-and-holds, converters, its share of a write circuit."""
+    together = array_locked_hz(chip, clock)
+    counts = {
+        "array": (1.0, _array_cost(chip, clock)),
+        "driver": (float(electrodes(chip)), _driver_cost(chip)),
+        "converter": (float(chip.converters_per_array), convert),
+        "write_circuit": (1 / chip.write.shared_by, _write_cost(chip)),
+    }
+    if chip.readout.sample_hold is not None:
+        use = Use("readout.sample_hold", chip.readout.sample_hold)
+        counts["sample_hold"] = (float(chip.outputs_per_array), part_cost(use, chip.technology, ACTIONS["sample_hold"]))
+    for role, (per_array, cost) in counts.items():
+        rates = {name: rate / per_array for name, rate in together[role].items() if name in cost.actions}
+        yield _component(chip, f"{place.path}.{role}", role, per_array * chip.tile.arrays_per_level, cost, rates, True)
+
+
+def electrodes(chip: Chip) -> int:
+    """Word-line electrodes of one array, each with a driver: rows, or those of the vertical word-line type."""
+    array = chip.array
+    if array.word_lines is None or array.word_lines == "finger":
+        return array.inputs
+    return array.layers * (1 if array.word_lines == "plane" else 2)
+
+
+def _array_cost(chip: Chip, clock: ArrayClock) -> ComponentCost:
+    array, derived = chip.array, chip.array.read_energy == "derived"
+    energy_j = full_read_energy_j(array, chip.technology, clock.bias_ps * 1e-12)
+    rule = "V^2 G t at the mean conductance and C V^2 of all lines, drawn from the rail" if derived else "chip file"
+    if array.area != "derived":
+        area_m2, area_rule = array.area, "chip file"
+    elif array.geometry == "planar":
+        area_m2, area_rule = planar_area_m2(array.rows, array.columns, array.cell_pitch), "cells x pitch^2"
+    else:
+        area_rule = "pillars x pitch^2 + staircase + select transistors"
+        area_m2 = vertical_area_m2(
+            array.rows,
+            array.columns,
+            array.layers,
+            array.cell_pitch,
+            array.staircase_step,
+            array.select_transistor_area,
+        )
+    return ComponentCost(
+        area_m2=area_m2,
+        leakage_w=0.0 if derived else None,  # an idle array is unbiased; a published total says nothing about it
+        actions={"read": Action(energy_j, clock.read_ps, rule)},
+        model=f"{array.geometry} array, read energy {'derived' if derived else 'stated'}",
+        source=f"area: {area_rule}; read energy: {rule}",
+        scaling="wires at the chip's temperature",
+    )
+
+
+def _driver_cost(chip: Chip) -> ComponentCost:
+    name, bits = chip.input.driver.component, chip.input.chunk_bits
+    levels = bits if chip.input.coding == "amplitude" else 1
+    use = Use("input.driver.component", name)
+    if isinstance(find_card(use.key, name).card, BitsCard):
+        return bits_cost(use, levels, chip.technology, "drive")
+    if levels > 1:
+        raise InputError(
+            f"{use.key}: expected a table over bits (such as 'dac_multibit') for {levels}-bit amplitudes, "
+            f"found {name!r}"
+        )
+    return part_cost(use, chip.technology, ACTIONS["driver"])
+
+
+def _write_cost(chip: Chip) -> ComponentCost:
+    use = Use("write.component", chip.write.component, lines=chip.write.cells_at_once + 1)
+    return part_cost(use, chip.technology, ACTIONS["write_circuit"])
+
+
+def _buffer(chip: Chip, path: str) -> Component:
+    role = path.rpartition(".")[2]
+    buffer = chip.global_buffer if role == "global_buffer" else chip.tile.buffer
+    use = Use(f"{path}.component", buffer.component, width=buffer.width, stored_bits=buffer.size)
+    cost = part_cost(use, chip.technology, ACTIONS[role])
+    rates = only_costliest(served_hz(cost, chip.technology.clock, buffer.ports), cost, ("read", "write"))
+    per_tile = 1.0 if role == "buffer" else 1 / chip.tile.count.total
+    return _component(chip, path, role, per_tile, cost, rates)
+
+
+def _bus(chip: Chip, place: _Place, level_m2: float) -> Component:
+    bus = place.level.bus
+    if bus is None:
+        raise InputError(f"{place.path}.bus: expected a bus")
+    use = Use(f"{place.path}.bus.component", bus.component, width=bus.width, length_m=math.sqrt(level_m2))
+    cost = part_cost(use, chip.technology, ACTIONS["bus"])
+    rates = served_hz(cost, chip.technology.clock)
+    return _component(chip, f"{place.path}.bus", "bus", float(place.per_tile), cost, rates)
+
+
+def router_block(shared_by: int) -> tuple[int, int]:
+    """Tiles (x, y) that share one router."""
+    return {1: (1, 1), 2: (2, 1), 4: (2, 2)}[shared_by]
+
+
+def _router_grid(chip: Chip) -> tuple[int, int]:
+    block = router_block(chip.mesh.router.shared_by)
+    return -(-chip.tile.count.x // block[0]), -(-chip.tile.count.y // block[1])
+
+
+def _router(chip: Chip) -> Component:
+    use = Use("mesh.router.component", chip.mesh.router.component, width=chip.mesh.link_width)
+    cost = part_cost(use, chip.technology, ACTIONS["router"])
+    x, y = _router_grid(chip)
+    rates = served_hz(cost, chip.technology.clock)
+    return _component(chip, "mesh.router", "router", x * y / chip.tile.count.total, cost, rates)
+
+
+def _link(chip: Chip, tile_m2: float) -> Component:
+    length_m = math.sqrt(tile_m2 * chip.mesh.router.shared_by)
+    use = Use("mesh.link", chip.mesh.link, width=chip.mesh.link_width, length_m=length_m)
+    cost = part_cost(use, chip.technology, ACTIONS["link"])
+    x, y = _router_grid(chip)
+    links = 2 * ((x - 1) * y + x * (y - 1))  # one each way between neighbours
+    rates = served_hz(cost, chip.technology.clock)
+    return _component(chip, "mesh.link", "link", links / chip.tile.count.total, cost, rates)
+
+
+def _off_chip(chip: Chip) -> Component:
+    cost = part_cost(Use("off_chip.component", chip.off_chip.component), chip.technology, ACTIONS["off_chip"])
+    rates = {"bit": 8 * chip.off_chip.bandwidth}
+    return _component(chip, "off_chip", "off_chip", 1 / chip.tile.count.total, cost, rates)
+
+
+def _component(
+    chip: Chip,
+    path: str,
+    role: str,
+    per_tile: float,
+    cost: ComponentCost,
+    rates: dict[str, float],
+    locked: bool = False,
+) -> Component:
+    return Component(
+        path=path,
+        role=role,
+        group=GROUP.get(role, "digital"),
+        instances=per_tile * chip.tile.count.total,
+        per_tile=per_tile,
+        per_array=per_tile / chip.tile.arrays_per_level if locked else 0.0,
+        cost=cost,
+        peak_rate_hz=rates,
+    )
+
+
+def _with_charges(part: Component, parts: list[Component]) -> Component:
+    """Give an `extra` part the rates of the action that its card says it goes with."""
+    if part.role in ACTIONS or part.role in ("array", "converter"):
+        return part
+    name = part.cost.model.removeprefix("card ")
+    card = find_card(part.path, name).card
+    if not isinstance(card, PartCard) or card.charged_with is None:
+        return part
+    role, _, action = card.charged_with.partition(".")
+    with_role = {other.role: other for other in parts}
+    if role not in with_role or action not in with_role[role].cost.actions:
+        raise InputError(
+            f"{part.path}: card {name!r} goes with {card.charged_with!r}, "
+            f"which the chip has not{nearest(role, with_role)}"
+        )
+    other = with_role[role]
+    rate = other.peak_rate_hz.get(action, 0.0) * other.instances / part.instances
+    return replace(part, peak_rate_hz=dict.fromkeys(part.cost.actions, rate), charged_with=(role, action))
+
+
+def _area_m2(parts: list[Component], path: str) -> float:
+    inside = [part for part in parts if part.path.startswith(path + ".")]
+    return sum(part.instances * part.cost.area_m2 for part in inside if part.cost.area_m2 is not None)

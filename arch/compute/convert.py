@@ -1,0 +1,95 @@
+"""Column sums to codes, added into each column's partial result: the compiled inner steps shared by both kernels.
+
+Sums are integers in units of 2^-fraction unit steps; every array is one tile's columns.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pillarsim.arch.compute.fixed_point import Integers
+from pillarsim.arch.compute.jit import compiled
+from pillarsim.arch.compute.noise import normals
+from pillarsim.devices.neuron import spike_count
+
+_count_spikes = compiled(spike_count)
+
+
+@compiled
+def add_noise(
+    sums: Integers, variance: Integers, scale: np.float32, shift: int, key: np.uint64, scratch: NDArray[np.float32]
+) -> None:
+    """Add read noise of variance `variance` * scale * 4^shift to the sums; scratch (3, C)."""
+    draws = scratch[0]
+    normals(key, scratch[1], scratch[2], draws)
+    for c in range(len(sums)):
+        sums[c] += np.int64(np.int32(draws[c] * np.sqrt(np.float32(variance[c]) * scale))) << shift
+
+
+@compiled
+def convert(
+    sums: Integers, half: Integers, shift: Integers, low: int, high: int, partial: Integers, chunk: int, negative: bool
+) -> int:
+    """Add each column's code, times 2^chunk, to its partial result; return how many were clipped."""
+    clipped = 0
+    for c in range(len(sums)):
+        raw = (sums[c] + half[c]) >> shift[c]
+        code = min(max(raw, low), high)
+        clipped += raw != code
+        sums[c] = code
+    if negative:
+        for c in range(len(sums)):
+            partial[c] -= sums[c] << chunk
+    else:
+        for c in range(len(sums)):
+            partial[c] += sums[c] << chunk
+    return clipped
+
+
+@compiled
+def integrate(
+    sums: Integers,
+    gain: float,
+    dead: float,
+    kept: bool,
+    bipolar: bool,
+    high: int,
+    charge: NDArray[np.float64],
+    partial: Integers,
+    chunk: int,
+    negative: bool,
+) -> tuple[int, int]:
+    """Count each column's spikes, signed, into its partial result; return (spikes, saturated counters).
+
+    gain: threshold charges of one integer step; charge (2, C): left on the positive and the negative neuron, or in
+    row 0 the signed charge of a bipolar one. Spikes beyond the counter's largest value are fired, but not counted.
+    """
+    fired, saturated = 0, 0
+    for c in range(len(sums)):
+        if sums[c] == 0:
+            continue
+        sign = 1 if sums[c] > 0 else -1
+        drive = float(abs(sums[c])) * gain
+        neuron = 0 if bipolar or sign > 0 else 1
+        start = charge[neuron, c] * (sign if bipolar else 1) if kept else 0.0
+        count, left = _count_spikes(drive, dead, start)
+        if kept:
+            charge[neuron, c] = left * (sign if bipolar else 1)
+        fired += int(count)
+        if count > high:
+            saturated += 1
+            count = float(high)
+        signed = (-sign if negative else sign) * int(count)
+        partial[c] += signed << chunk
+    return fired, saturated
+
+
+@compiled
+def fold(partial: Integers, place: NDArray[np.float64], columns: int, outputs: int, sums: NDArray[np.float64]) -> None:
+    """Add a tile's partial results to the outputs `sums`: each column's value times its place; partial is cleared."""
+    for k in range(columns):
+        for o in range(min(outputs, len(sums))):
+            sums[o] += float(partial[k * outputs + o]) * place[k * outputs + o]
+    for c in range(len(partial)):
+        partial[c] = 0

@@ -1,0 +1,50 @@
+"""The quantised network in exact integers: what an ideal chip with enough converter bits must equal bit for bit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pillarsim.arch.compute.coding import input_codes
+from pillarsim.arch.compute.digital import logits_of, output_codes
+from pillarsim.arch.compute.windows import gather_windows
+from pillarsim.arch.placement import PlacedLayer, Placement
+
+_IMAGES_AT_ONCE = 50  # bounds memory; the outcome does not depend on it
+_FLOAT32_EXACT = 1 << 24  # integers up to here are exact in float32, so every order of additions gives the same sum
+
+
+def integer_forward(placement: Placement, images: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Logits (N, outputs) of float images (N, *input_shape)."""
+    parts = []
+    for first in range(0, len(images), _IMAGES_AT_ONCE):
+        codes = input_codes(images[first : first + _IMAGES_AT_ONCE], placement.input)
+        for layer in placement.layers:
+            sums = integer_sums(layer, codes)
+            if layer.matrix.output is None:
+                parts.append(logits_of(layer, sums, len(codes)))
+                break
+            codes = output_codes(layer, sums, len(codes))
+    return np.concatenate(parts)
+
+
+def layer_codes(placement: Placement, images: NDArray[np.float32]) -> Iterator[NDArray[np.int32]]:
+    """Input codes (N, C, H, W) of each layer in order, for float images."""
+    codes = input_codes(images, placement.input)
+    for layer in placement.layers:
+        yield codes
+        if layer.matrix.output is not None:
+            codes = output_codes(layer, integer_sums(layer, codes), len(codes))
+
+
+def integer_sums(layer: PlacedLayer, codes: NDArray[np.int32]) -> NDArray[np.float64]:
+    """Accumulators (N * windows, O) without bias: exact integers below 2^53, held as floats."""
+    weight = layer.matrix.weight
+    limits = layer.matrix.input
+    largest = int(np.abs(weight.astype(np.int64)).sum(axis=0).max()) * max(limits.high, -limits.low)
+    kind = torch.float32 if largest < _FLOAT32_EXACT else torch.float64
+    rows = torch.from_numpy(gather_windows(codes, layer.matrix)).to(kind)
+    return (rows @ torch.from_numpy(weight).to(kind)).double().numpy()

@@ -1,0 +1,16 @@
+"""The one place where code is compiled: numba, without the interpreter lock, cached on disk, one thread a call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import numba
+
+Function = TypeVar("Function", bound=Callable[..., object])
+
+
+def compiled(function: Function) -> Function:
+    """Compile `function` at its first call. Integer overflow wraps; floats follow IEEE order (no fast math)."""
+    result: Function = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+    return result

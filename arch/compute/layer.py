@@ -1,0 +1,188 @@
+"""One layer on one set of programmed arrays: input codes to accumulators, and what the reads did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pillarsim.arch.compute.converters import ConverterRange
+from pillarsim.arch.compute.fixed_point import FixedLayer
+from pillarsim.arch.compute.kernel import partial_sums, read_bits, read_values
+from pillarsim.arch.compute.reading import ReadRule
+from pillarsim.arch.compute.windows import ROWS_PER_TABLE, Windows, bit_lists, chunk_values, place_windows
+from pillarsim.arch.placement import PlacedLayer
+
+_WINDOW_BYTES = 1 << 20  # bit planes or chunk values held at once: stays in a core's second-level cache
+
+
+@dataclass(frozen=True, eq=False)
+class ReadCounts:
+    """Totals over windows: clipped conversions, spikes; per row (R,): chunks driven, sum of x, sum of x^2.
+
+    x is the chunk over its largest value 2^chunk_bits - 1.
+    """
+
+    windows: int
+    clipped: int
+    spikes: int
+    driven: NDArray[np.float64]
+    drive: NDArray[np.float64]
+    drive_squared: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class LayerSetup:
+    """What the reads of one layer need: its placement, converters and integers, and its noise stream."""
+
+    layer: PlacedLayer
+    rule: ReadRule
+    converter: ConverterRange
+    fixed: FixedLayer
+    stream: np.uint64
+
+
+def run_layer(setup: LayerSetup, codes: NDArray[np.int32], first_image: int) -> tuple[NDArray[np.float64], ReadCounts]:
+    """Accumulators (N * windows, O), without bias, of input codes (N, C, H, W), and the counts of the reads.
+
+    first_image numbers the first image among all, so that its read noise does not depend on how images are grouped.
+    """
+    matrix, fixed = setup.layer.matrix, setup.fixed
+    rows, outputs = matrix.weight.shape
+    bytes_each = matrix.windows * rows * (matrix.input.bits if fixed.packed else 16 * setup.rule.conversions(matrix.input))
+    at_once = max(1, _WINDOW_BYTES // bytes_each)
+    sums = np.zeros((len(codes) * matrix.windows, outputs))
+    totals = np.zeros((3, rows))
+    clipped = spikes = 0
+    for start in range(0, len(codes), at_once):
+        part = codes[start : start + at_once]
+        windows = place_windows(part, matrix)
+        view = sums[start * matrix.windows : (start + len(part)) * matrix.windows]
+        first_window = (first_image + start) * matrix.windows
+        read = _read_packed if fixed.packed else _read_values
+        lost, fired = read(setup, windows, first_window, view, totals)
+        clipped, spikes = clipped + lost, spikes + fired
+    return sums, ReadCounts(len(sums), clipped, spikes, *totals)
+
+
+def _groups(layer: PlacedLayer) -> list[tuple[int, tuple[int, int]]]:
+    return [(number, group) for number, block in enumerate(layer.row_blocks) for group in block.groups]
+
+
+def _noise(fixed: FixedLayer) -> tuple[bool, np.float32, int]:
+    return fixed.noise.shape[1] > 0, np.float32(fixed.noise_scale), fixed.noise_shift
+
+
+def _converter(setup: LayerSetup) -> tuple[bool, int, int]:
+    return setup.rule.spikes is not None, setup.converter.low, setup.converter.high
+
+
+def _spikes(setup: LayerSetup) -> tuple[float, float, bool, bool]:
+    rule = setup.rule.spikes
+    if rule is None:
+        return 0.0, 0.0, False, False
+    return rule.gain / 2.0**setup.fixed.fraction, rule.dead, rule.kept, rule.bipolar
+
+
+def _read_packed(
+    setup: LayerSetup, windows: Windows, first_window: int, sums: NDArray[np.float64], totals: NDArray[np.float64]
+) -> tuple[int, int]:
+    layer, fixed, codes = setup.layer, setup.fixed, setup.layer.matrix.input
+    groups = _groups(layer)
+    clipped = spikes = 0
+    noise = _noise(fixed)
+    largest = max(stop - start for _, (start, stop) in groups)
+    width = fixed.cells.shape[2] * (2 if noise[0] else 1)
+    scratch = np.empty((16 * -(-largest // ROWS_PER_TABLE), width), np.int32)
+    weights = np.array([chunk.weight for chunk in setup.rule.chunks(codes)])
+    for number, (block, group) in enumerate(groups):
+        lists = bit_lists(windows, group, codes.bits)
+        rows = slice(*group)
+        table = scratch[: 16 * lists.tables]
+        for tile in range(len(fixed.cells)):
+            partial_sums(fixed.cells[tile, rows], fixed.noise[tile, rows], table)
+            first = tile * fixed.tile_outputs
+            lost, fired = read_bits(
+                table,
+                lists.entries,
+                lists.counts,
+                codes.signed,
+                noise,
+                setup.stream,
+                first_window * len(groups) * codes.bits + number * codes.bits,
+                (len(groups) * codes.bits, 1),
+                _converter(setup),
+                _spikes(setup),
+                fixed.half,
+                fixed.shift,
+                fixed.place[block, tile],
+                (fixed.columns, fixed.tile_outputs, tile),
+                sums[:, first : first + fixed.tile_outputs],
+            )
+            clipped, spikes = clipped + lost, spikes + fired
+        _add_inputs(setup, block, lists.ones, weights, sums)
+        totals[:, rows] += lists.row_ones
+    return clipped, spikes
+
+
+def _read_values(
+    setup: LayerSetup, windows: Windows, first_window: int, sums: NDArray[np.float64], totals: NDArray[np.float64]
+) -> tuple[int, int]:
+    layer, rule, fixed, codes = setup.layer, setup.rule, setup.fixed, setup.layer.matrix.input
+    groups, plan, together = _groups(layer), rule.chunks(codes), rule.analog_accumulate
+    shifts = np.array([chunk.shift for chunk in plan])
+    highs = np.array([chunk.high for chunk in plan])
+    weights = np.ones(1, np.int64) if together else np.array([chunk.weight for chunk in plan])
+    full, reads = (1 << rule.chunk_bits) - 1, rule.conversions(codes)
+    clipped = spikes = 0
+    for number, (block, group) in enumerate(groups):
+        values = chunk_values(windows, group, codes.bits, shifts, highs, together)
+        rows = slice(*group)
+        for tile in range(len(fixed.cells)):
+            first = tile * fixed.tile_outputs
+            lost, fired = read_values(
+                fixed.cells[tile, rows],
+                fixed.noise[tile, rows],
+                values.drive,
+                values.power,
+                np.zeros(1, np.int64) if together else shifts,
+                codes.signed and not together,
+                _noise(fixed),
+                setup.stream,
+                (first_window * len(groups) + number) * reads,
+                (len(groups) * reads, 1),
+                _converter(setup),
+                _spikes(setup),
+                fixed.half,
+                fixed.shift,
+                fixed.place[block, tile],
+                (fixed.columns, fixed.tile_outputs, tile),
+                sums[:, first : first + fixed.tile_outputs],
+            )
+            clipped, spikes = clipped + lost, spikes + fired
+        _add_inputs(setup, block, values.sums, weights, sums)
+        totals[0, rows] += values.driven
+        totals[1, rows] += values.total / full
+        totals[2, rows] += values.squares / full**2
+    return clipped, spikes
+
+
+def _add_inputs(
+    setup: LayerSetup,
+    block: int,
+    driven: NDArray[np.int64],
+    weights: NDArray[np.int64],
+    sums: NDArray[np.float64],
+) -> None:
+    """Add what is digital: the offset and complemented columns by the inputs' sum, and the HRS sum taken off.
+
+    driven (W, T): summed chunk values of each read; weights (T,): worth of each read.
+    """
+    fixed = setup.fixed
+    inputs, base = fixed.input_place[block], fixed.base_place[block]
+    if inputs.any():
+        sums += (driven @ weights).astype(np.float64)[:, None] * inputs
+    if fixed.base and base.any():
+        steps = (driven * fixed.base + (1 << (fixed.fraction - 1))) >> fixed.fraction
+        sums += (steps @ weights).astype(np.float64)[:, None] * base

@@ -1,0 +1,77 @@
+"""The converter of a chip: its readout section and the cost model that it names."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pillarsim.arch.card_costs import circuit_part, find_card
+from pillarsim.arch.cards import BitsCard
+from pillarsim.arch.chip import Chip
+from pillarsim.arch.errors import InputError
+from pillarsim.devices import converter_costs as models
+from pillarsim.devices.costs import ComponentCost
+
+ISAAC_TABLE = "isaac_adc"  # cards that the cost models are built from
+COMPARATOR, COUNTER, NEURON = "comparator", "counter", "neuron"
+
+
+def converter_cost(chip: Chip) -> ComponentCost:
+    """Cost of one converter; raises InputError where the model does not cover the bits."""
+    readout, technology = chip.readout, chip.technology
+    rate_hz = readout.rate or models.DEFAULT_RATE_HZ
+    try:
+        match readout.cost_model:
+            case "isaac_isca_2016":
+                return _isaac(readout.bits, round(1e12 / rate_hz))
+            case "survey_regression":
+                return models.survey_regression(readout.bits, technology.node, rate_hz)
+            case "zigzag_28nm":
+                rows = chip.array.active_inputs
+                return models.zigzag_28nm(readout.bits, rows, technology.supply.core)
+            case "neuron":
+                return _neuron(chip)
+            case _:
+                return _comparators(chip)
+    except ValueError as error:
+        raise InputError(f"readout.bits: {error}") from None
+
+
+def _isaac(bits: int, convert_ps: int) -> ComponentCost:
+    loaded = find_card("readout.model", ISAAC_TABLE)
+    if not isinstance(loaded.card, BitsCard):
+        raise InputError(f"readout.model: expected a table over bits, found {ISAAC_TABLE!r}")
+    points = {
+        point.bits: models.ConverterPoint(point.energy_j, point.area, loaded.source("points", index))
+        for index, point in enumerate(loaded.card.points)
+    }
+    return models.tabulated(points, bits, convert_ps, "isaac_isca_2016", "32 nm")
+
+
+def _comparators(chip: Chip) -> ComponentCost:
+    readout, technology = chip.readout, chip.technology
+    cycle_ps = round(1e12 / technology.clock)
+    comparator = circuit_part("readout.model", COMPARATOR, "decide", technology)
+    if readout.converter == "flash_adc":
+        cost = models.flash(readout.bits, comparator, cycle_ps)
+    elif readout.converter == "sense_amp":
+        cost = models.sense_amp(comparator, cycle_ps)
+    else:
+        counter = circuit_part("readout.model", COUNTER, "count", technology)
+        cost = models.ramp(readout.bits, comparator, counter, chip.converters_per_array, cycle_ps)
+    if readout.rate is None:
+        return cost
+    convert = replace(cost.actions["convert"], time_ps=round(1e12 / readout.rate))
+    return replace(cost, actions={**cost.actions, "convert": convert})
+
+
+def _neuron(chip: Chip) -> ComponentCost:
+    technology, neuron = chip.technology, chip.readout.neuron
+    pair = neuron is not None and neuron.polarity == "pair"
+    return models.integrate_and_fire(
+        chip.readout.bits,
+        circuit_part("readout.neuron", NEURON, "fire", technology),
+        circuit_part("readout.neuron", COUNTER, "count", technology),
+        circuit_part("readout.neuron", COUNTER, "read", technology),
+        2 if pair else 1,
+        round(1e12 / technology.clock),
+    )

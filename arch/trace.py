@@ -1,0 +1,65 @@
+"""What the event model returns: times, counts and power states, no joules yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pillarsim.arch.ledger import Ledger
+
+
+@dataclass(frozen=True)
+class StateTimes:
+    """Time of one power-gating group, summed over its units (arrays or tiles), in unit-picoseconds.
+
+    active_ps + idle_ps + gated_ps = units x span; wakes counts units leaving the gated state.
+    """
+
+    group: str
+    units: int
+    active_ps: int
+    idle_ps: int
+    gated_ps: int
+    wakes: int
+
+
+@dataclass(frozen=True)
+class LayerTrace:
+    """One matrix layer over the whole run: windows done, first start, last end, engine-busy time of all replicas."""
+
+    name: str
+    windows: int
+    first_start_ps: int
+    last_end_ps: int
+    busy_ps: int
+    stalled_ps: int
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A finished simulation of streaming images (time 0: the first input is offered, after programming).
+
+    finished_ps: when each image's last output left the chip; span_ps: the last of them.
+    """
+
+    detail: str
+    images: int
+    finished_ps: tuple[int, ...]
+    span_ps: int
+    ledger: Ledger
+    states: tuple[StateTimes, ...]
+    layers: tuple[LayerTrace, ...]
+    events: int
+    cpu_s: float
+    wall_s: float
+
+
+@dataclass(frozen=True)
+class ProgrammingTrace:
+    """A finished simulation of writing every array once."""
+
+    time_ps: int
+    pulses: int
+    ledger: Ledger
+    events: int
+    cpu_s: float
+    wall_s: float
