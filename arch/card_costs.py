@@ -171,22 +171,23 @@ def _factors(use: Use, card: CardBase, technology: Technology) -> Factors:
     warm = _temperature(card, technology, card.node or node)
     if card.scaling == "digital" and card.node is not None:
         volts = card.voltage or core
-        unstated = "" if card.voltage else ", supply as the chip's (not stated)"
-        here = card.node == node and volts == core
-        text = (
-            "stated at the chip's node and supply"
-            if here and card.voltage
-            else f"Stillmaker and Baas, {card.node * 1e9:g} nm {volts:g} V to {node * 1e9:g} nm {core:g} V{unstated}"
-        )
-        text += _warmth(card, technology)
         area = _digital(use, area_factor, card.node, technology)
         energy = energy_factor(card.node, volts, node, core)
+        text = _digital_text(card.node, card.voltage, node, core) + _warmth(card, technology)
         return Factors(area, energy, leakage_factor(card.node, volts, node, core) * warm, text)
     if card.scaling in ("supply", "io") and card.voltage is not None:
         volts = core if card.scaling == "supply" else io
         text = f"energy x ({volts:g} V / {card.voltage:g} V)^2"
         return Factors(1.0, (volts / card.voltage) ** 2, volts / card.voltage * warm, text + _warmth(card, technology))
     return Factors(1.0, 1.0, warm, _unscaled(card) + _warmth(card, technology))
+
+
+def _digital_text(from_m: float, from_v: float | None, to_m: float, to_v: float) -> str:
+    unstated = "" if from_v else ", supply not stated"
+    if from_m == to_m and from_v in (None, to_v):
+        return "stated at the chip's node" + (unstated or " and supply")
+    before = f"{from_m * 1e9:g} nm" + (f" {from_v:g} V" if from_v else "")
+    return f"Stillmaker and Baas, {before} to {to_m * 1e9:g} nm {to_v:g} V{unstated}"
 
 
 def _digital(use: Use, factor: Callable[[float, float], float], node_m: float, technology: Technology) -> float:

@@ -96,7 +96,12 @@ def place_layer(
 
 
 def check_fit(
-    stages: Sequence[MatrixStage], array: Array, tile: Tile, weights: Weights, bits_per_cell: int, mapping: Mapping
+    stages: Sequence[MatrixStage],
+    array: Array,
+    tile: Tile,
+    weights: Weights,
+    bits_per_cell: int,
+    mapping: Mapping,
 ) -> None:
     """Raise FitError where the chip has too few arrays, with the settings that would make the network fit."""
 
@@ -104,7 +109,13 @@ def check_fit(
         magnitude = bits - 1 if weights.scheme == "differential" else bits
         return sum(
             (mapping.replicas_of(stage.name) if copies else 1)
-            * arrays_needed(*stage.weight.shape, -(-magnitude // cell_bits), weights.polarities, shape)
+            * arrays_needed(
+                stage.weight.shape[0],
+                stage.weight.shape[1],
+                -(-magnitude // cell_bits),
+                weights.polarities,
+                shape,
+            )
             for stage in stages
         )
 

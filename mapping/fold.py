@@ -90,9 +90,7 @@ def _stage(layer: Conv2d | Linear, norm: BatchNorm | None, shape: Shape3, follow
     if norm is not None:
         gain = norm.gamma.astype(np.float64) / np.sqrt(norm.variance.astype(np.float64) + norm.epsilon)
         weight, bias = weight * gain, (bias - norm.mean) * gain + norm.beta
-    height, width = (
-        (shape[axis + 1] + 2 * padding[axis] - kernel[axis]) // stride[axis] + 1 for axis in (0, 1)
-    )
+    height, width = ((shape[axis + 1] + 2 * padding[axis] - kernel[axis]) // stride[axis] + 1 for axis in (0, 1))
     out_shape = (weight.shape[1], height, width)
     final, post = out_shape, []
     for follower in followers:
@@ -101,9 +99,7 @@ def _stage(layer: Conv2d | Linear, norm: BatchNorm | None, shape: Shape3, follow
         if operator.kind.endswith("pool"):
             pooled = ((final[a + 1] - operator.kernel[a]) // operator.stride[a] + 1 for a in (0, 1))
             final = (final[0], *pooled)  # type: ignore[assignment]
-    return MatrixStage(
-        layer.name, weight, bias, kernel, stride, padding, shape, out_shape, tuple(post), final
-    )
+    return MatrixStage(layer.name, weight, bias, kernel, stride, padding, shape, out_shape, tuple(post), final)
 
 
 def _operator(layer: Layer) -> PostOperator:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from pillarsim.arch.errors import FitError
 from pillarsim.arch.placement import RowBlock
@@ -22,7 +23,7 @@ def balanced(start: int, stop: int, largest: int) -> tuple[tuple[int, int], ...]
     length = stop - start
     pieces = -(-length // largest)
     edges = [start + length * k // pieces for k in range(pieces + 1)]
-    return tuple(zip(edges[:-1], edges[1:], strict=True))
+    return tuple(pairwise(edges))
 
 
 def row_blocks(rows: int, shape: ArrayShape) -> tuple[RowBlock, ...]:

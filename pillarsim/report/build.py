@@ -221,7 +221,7 @@ def _mapping(results: RunResults) -> dict[str, Any]:
                 "time_per_image_s": trace.busy_ps * PS / results.trace.images / len(layer.replicas),
                 "stalled_s": trace.stalled_ps * PS / results.trace.images / len(layer.replicas),
                 "energy_j": by_layer.get(layer.name, 0.0) / results.trace.images,
-                "clipped_fraction": active.clipped / active.conversions if active.conversions else None,
+                "clipped_fraction": None if results.accuracy is None else active.clipped / active.conversions,
             }
         )
     cells = sum(layer.cells for layer in placement.layers)
@@ -240,11 +240,12 @@ def _mapping(results: RunResults) -> dict[str, Any]:
 def _conversions(results: RunResults) -> dict[str, Any]:
     counts = results.trace.ledger.counts
     done = sum(count for (role, action, _), count in counts.items() if (role, action) == ("converter", "convert"))
-    evaluated = sum(layer.conversions for layer in results.activity.layers)
-    clipped = sum(layer.clipped for layer in results.activity.layers)
+    pairs = list(zip(results.activity.layers, results.placement.layers, strict=True))
+    evaluated = sum(active.conversions * layer.matrix.windows for active, layer in pairs)
+    clipped = sum(active.clipped * layer.matrix.windows for active, layer in pairs)
     return {
         "conversions": done,
-        "clipped_fraction": clipped / evaluated if evaluated else None,
+        "clipped_fraction": None if results.accuracy is None else clipped / evaluated,
         "model": results.chip.readout.cost_model,
     }
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from pillarsim.arch.array_clock import peak_ops_per_s
+from pillarsim.arch.chip import Chip
 from pillarsim.arch.chip.load import LoadedChip
 from pillarsim.arch.component import Component, stated_peak_power_w
 from pillarsim.arch.components import build_components, chip_clock
@@ -38,6 +39,7 @@ def inventory(loaded: LoadedChip) -> dict[str, Any]:
             **_totals(components, [component.instances for component in components]),
         },
         "tile": {"count": chip.tile.count.total, **_totals(tile, [component.per_tile for component in tile])},
+        "levels": _levels(chip),
         "arrays": chip.arrays,
         "cells": chip.arrays * chip.array.cells,
         "peak_ops_per_s": peak_ops_per_s(chip, clock),
@@ -71,6 +73,12 @@ def chip_values(loaded: LoadedChip) -> Iterator[dict[str, Any]]:
             "unit": _unit(info) if isinstance(value, float) else "",
             "source": source or ("chip file" if written else "default"),
         }
+
+
+def _levels(chip: Chip) -> dict[str, int]:
+    """Path of each level -> how many of it stand in the one around it."""
+    counts = [chip.tile.count.total, *(level.count for level in list(chip.tile.chain())[1:])]
+    return {"tile" + ".macro" * depth: count for depth, count in enumerate(counts)}
 
 
 def _totals(components: Sequence[Component], counts: Sequence[float]) -> dict[str, Any]:

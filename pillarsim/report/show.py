@@ -82,7 +82,7 @@ def _part_rows(component: dict[str, Any], indent: str, sources: _Sources) -> lis
     rows: list[tuple[str, ...]] = [
         (
             indent + component["role"],
-            f"{component['instances']:,.6g}".replace(",", " "),
+            _count(component["instances"]),
             stated(component["area_m2"], "m2"),
             stated(component["leakage_w"], "W"),
             stated(component["peak_power_w"], "W"),
@@ -106,6 +106,11 @@ def _part_rows(component: dict[str, Any], indent: str, sources: _Sources) -> lis
     return rows
 
 
+def _count(number: float) -> str:
+    text = f"{number:,.0f}" if number == round(number) else f"{number:,.2f}"
+    return text.replace(",", " ")
+
+
 def _levels(data: dict[str, Any]) -> list[tuple[str, int, list[dict[str, Any]]]]:
     """Group the parts by the level they stand in, outermost first: (title, depth, parts)."""
     groups: dict[str, list[dict[str, Any]]] = {}
@@ -116,7 +121,7 @@ def _levels(data: dict[str, Any]) -> list[tuple[str, int, list[dict[str, Any]]]]
     for path in ordered:
         depth = path.count(".") + 1 if path else 0
         title = path.rpartition(".")[2] or "chip"
-        note = f" (x {data['tile']['count']})" if path == "tile" else ""
+        note = f" (x {data['levels'][path]})" if path in data["levels"] else ""
         levels.append((_BRANCH * depth + title + note, depth, groups[path]))
     return levels
 

@@ -15,7 +15,12 @@ def energy(scheme: str) -> float:
 
 @pytest.mark.parametrize(
     ("scheme", "volts", "cells"),
-    [("half", 1.5, 5 * 3 + 5 * 2), ("third", 1.0, 5 * 3 + 5 * 2 + 5 * 3 * 2), ("ground", 3.0, 5 * 3), ("isolated", 1, 0)],
+    [
+        ("half", 1.5, 5 * 3 + 5 * 2),
+        ("third", 1.0, 5 * 3 + 5 * 2 + 5 * 3 * 2),
+        ("ground", 3.0, 5 * 3),
+        ("isolated", 1, 0),
+    ],
 )
 def test_schemes_by_hand(scheme: str, volts: float, cells: int) -> None:
     """A 3 x 4 array written cell by cell: the biased neighbours at their fraction of V."""

@@ -5,25 +5,48 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from pillarsim.arch.errors import InputError
 from pillarsim.mapping.fold import matrix_stages
 from pillarsim.mapping.quantize import _convolve, apply_post
 from pillarsim.workloads.forward import forward
-from pillarsim.workloads.network import AvgPool2d, BatchNorm, Conv2d, Flatten, Layer, Linear, MaxPool2d, Network, Relu
+from pillarsim.workloads.network import (
+    AvgPool2d,
+    BatchNorm,
+    Conv2d,
+    Flatten,
+    Layer,
+    Linear,
+    MaxPool2d,
+    Network,
+    Relu,
+)
+
+
+def normal(rng: np.random.Generator, *shape: int) -> NDArray[np.float32]:
+    return rng.normal(size=shape).astype(np.float32)
+
+
+def positive(rng: np.random.Generator, *shape: int) -> NDArray[np.float32]:
+    return rng.uniform(0.5, 2, shape).astype(np.float32)
+
+
+ONE = np.ones(1, np.float32)
+KERNEL = np.ones((1, 1, 2, 2), np.float32)
 
 
 def small_network() -> Network:
     rng = np.random.default_rng(3)
     layers: tuple[Layer, ...] = (
-        Conv2d("c1", rng.normal(size=(4, 2, 3, 3)), rng.normal(size=4), (1, 2), (1, 0)),
-        BatchNorm("n1", rng.uniform(0.5, 2, 4), rng.normal(size=4), rng.normal(size=4), rng.uniform(0.5, 2, 4)),
+        Conv2d("c1", normal(rng, 4, 2, 3, 3), normal(rng, 4), (1, 2), (1, 0)),
+        BatchNorm("n1", positive(rng, 4), normal(rng, 4), normal(rng, 4), positive(rng, 4)),
         Relu("r1"),
         MaxPool2d("p1", (2, 2), (2, 1)),
-        Conv2d("c2", rng.normal(size=(3, 4, 2, 2)), rng.normal(size=3)),
+        Conv2d("c2", normal(rng, 3, 4, 2, 2), normal(rng, 3)),
         AvgPool2d("p2", (2, 2), (1, 1)),
         Flatten("f"),
-        Linear("fc", rng.normal(size=(5, 6)), rng.normal(size=5)),
+        Linear("fc", normal(rng, 5, 6), normal(rng, 5)),
     )
     return Network("small", (2, 8, 9), layers, None)
 
@@ -41,14 +64,14 @@ def test_stages_compute_what_the_network_computes() -> None:
 
 def test_operator_before_the_first_matrix_layer_is_named() -> None:
     """A pool in front of every matrix layer is refused by name."""
-    network = Network("n", (1, 4, 4), (MaxPool2d("pool0", (2, 2), (2, 2)), Conv2d("c", np.ones((1, 1, 2, 2)), np.zeros(1))), None)
+    layers = (MaxPool2d("pool0", (2, 2), (2, 2)), Conv2d("c", KERNEL, ONE))
+    network = Network("n", (1, 4, 4), layers, None)
     with pytest.raises(InputError, match="pool0"):
         matrix_stages(network)
 
 
 def test_batch_norm_after_relu_is_refused() -> None:
     """A batch norm that cannot be folded is refused by name."""
-    ones = np.ones(1)
-    layers = (Conv2d("c", np.ones((1, 1, 2, 2)), np.zeros(1)), Relu("r"), BatchNorm("late", ones, ones, ones, ones))
+    layers = (Conv2d("c", KERNEL, ONE), Relu("r"), BatchNorm("late", ONE, ONE, ONE, ONE))
     with pytest.raises(InputError, match="late"):
         matrix_stages(Network("n", (1, 4, 4), layers, None))

@@ -45,7 +45,7 @@ def test_unit_blocks_cover_units_once(outputs: int, slices: int, polarities: int
 
 def test_array_too_small_for_one_slice() -> None:
     """One column cannot hold a differential pair, and the message says what would."""
-    with pytest.raises(FitError, match="too small for one weight slice.*at least 2"):
+    with pytest.raises(FitError, match=r"too small for one weight slice.*at least 2"):
         unit_blocks(4, 4, 2, ArrayShape(8, 8, 1))
 
 

@@ -1,0 +1,129 @@
+"""Tile buffers: what a layer's share holds, and the credits that hold back whoever fills it.
+
+A layer's share of a tile's buffer is a ring of pixels. A sender takes credits before it sends; pixels become readable
+in raster order; a reader gives credits back once no later window of the replicas in this tile needs the pixels, and
+never for pixels that have not arrived.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+
+from simpy.events import Event
+
+from pillarsim.arch.errors import FitError, ModelError
+from pillarsim.arch.simulate.kernel import Kernel
+from pillarsim.arch.simulate.mesh import Mesh
+from pillarsim.arch.simulate.ports import Key, Server, Service
+
+__all__ = ["PixelRing", "TileInput", "share_pixels"]
+
+WRITE, READ = 1, 0  # kinds of requests at a port, in the order of ties: reads before writes
+
+
+def share_pixels(layer: str, tile: int, size_bits: int, sharers: int, pixel_bits: int, least: int) -> int:
+    """Return how many pixels an equal share of a tile's buffer holds. Raises FitError if fewer than `least`."""
+    pixels = size_bits // sharers // pixel_bits
+    if pixels < least:
+        raise FitError(
+            f"layer {layer!r} in tile {tile}: one window and one row of its input take "
+            f"{_bytes(least * pixel_bits)} bytes, but its share of the tile buffer has {_bytes(size_bits // sharers)} ({sharers} layers share "
+            f"{_bytes(size_bits)}); expected tile.buffer.size of at least {_bytes(least * pixel_bits * sharers)} B"
+        )
+    return pixels
+
+
+def _bytes(bits: int) -> str:
+    return f"{bits / 8:g}"
+
+
+class PixelRing:
+    """Counts of pixels since the start of the run: taken >= arrived >= freed, at most `capacity` between the ends."""
+
+    __slots__ = ("_early", "arrived", "capacity", "freed", "keep", "taken")
+
+    def __init__(self, capacity: int, keep: Iterable[int]) -> None:
+        """`keep`: for each reader, the first pixel that it still needs."""
+        self.capacity = capacity
+        self.keep = list(keep)
+        self.taken = self.arrived = self.freed = 0
+        self._early: dict[int, int] = {}
+
+    @property
+    def credits(self) -> int:
+        """Pixels that may still be sent."""
+        return self.capacity - (self.taken - self.freed)
+
+    def arrive(self, first: int, count: int) -> None:
+        """Pixels [first, first + count) are written; they are readable when all before them are."""
+        self._early[first] = count
+        while self._early and (count := self._early.pop(self.arrived, 0)):
+            self.arrived += count
+
+    def free(self) -> bool:
+        """Free what has arrived and no reader needs; return whether there was any."""
+        freed = min(self.arrived, *self.keep)
+        if freed <= self.freed:
+            return False
+        self.freed = freed
+        return True
+
+
+class TileInput:
+    """The input of one layer in one tile: from the mesh, through the buffer's port, to the replicas in the tile."""
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        mesh: Mesh,
+        port: Server,
+        tile: int,
+        ring: PixelRing,
+        pixel_bits: int,
+        services: Callable[[int], Service],
+        sender: str,
+    ) -> None:
+        """`services` gives the write of so many bits; `sender`: name of the layer that sends, "" for the source."""
+        self._kernel, self._mesh, self._port, self._tile = kernel, mesh, port, tile
+        self.ring = ring
+        self._pixel_bits, self._services = pixel_bits, services
+        self._sender = sender
+        self._writes: dict[int, Service] = {}
+        self.on_arrival: list[Callable[[], None]] = []
+        self.on_credit: Callable[[], None] = _nobody
+
+    def deliver(self, at_ps: int, source: int, first: int, count: int, key: Key) -> None:
+        """Bring pixels [first, first + count), whose credits are taken, from tile `source` (or mesh.GLOBAL)."""
+        if source == self._tile:
+            self._write(first, count, key, at_ps)
+            return
+        bits = count * self._pixel_bits
+        way = partial(self._write, first, count, key)
+        self._mesh.send(at_ps, (source, self._tile), bits, self._sender, (*key[:4], self._tile), way)
+
+    def _write(self, first: int, count: int, key: Key, at_ps: int) -> None:
+        service = self._writes.get(count)
+        if service is None:
+            service = self._writes[count] = self._services(count * self._pixel_bits)
+        self._port.request(at_ps, service, (key[0], WRITE, *key[2:]), None, partial(self._written, first, count))
+
+    def _written(self, first: int, count: int, time_ps: int) -> None:
+        self._kernel.at(time_ps, self._arrive, (first, count))
+
+    def _arrive(self, event: Event) -> None:
+        self.ring.arrive(*event._value)
+        if self.ring.free():
+            self.on_credit()
+        for reader in self.on_arrival:
+            reader()
+
+    def read(self, reader: int, keep: int) -> None:
+        """A replica has read a window and needs nothing before pixel `keep` any more."""
+        self.ring.keep[reader] = keep
+        if self.ring.free():
+            self.on_credit()
+
+
+def _nobody() -> None:
+    raise ModelError("a buffer has no sender")

@@ -1,0 +1,168 @@
+"""One replica of a layer: fetch a window's inputs, read the arrays, hand the partial sums on.
+
+Window `sequence` (raster order, image after image) belongs to replica sequence mod replicas. A replica fetches the
+inputs of one window ahead (the input registers are doubled: one copy drives, one fills) and may have `OUTPUT_WINDOWS`
+windows between the start of their reads and the departure of their outputs; then it stalls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from simpy.events import Event
+
+from pillarsim.arch.simulate.buffers import READ, TileInput
+from pillarsim.arch.simulate.engine import Engine
+from pillarsim.arch.simulate.geometry import Windows
+from pillarsim.arch.simulate.kernel import Kernel
+from pillarsim.arch.simulate.ports import Server, Service
+from pillarsim.arch.simulate.power import PowerTracker
+
+__all__ = ["OUTPUT_WINDOWS", "Part", "Replica"]
+
+OUTPUT_WINDOWS = 2  # windows; output registers are doubled, as in ISAAC (Shafiee et al., ISCA 2016, section VI)
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a replica has in one tile. `reader`: its number among the readers of the tile's input buffer.
+
+    fetch_bits: of a window's inputs that go to this tile's arrays. partial_bits: of the partial sums that go to the
+    home tile; 0 for the home tile's own.
+    """
+
+    tile: int
+    source: TileInput
+    reader: int
+    port: Server
+    bus: Server
+    fetch: Service
+    transfer: Service
+    fetch_bits: int
+    partial_bits: int
+
+
+class Replica:
+    """The windows of one replica, in order."""
+
+    engine: Engine
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        place: tuple[int, int, int],
+        windows: Windows,
+        total: int,
+        parts: Sequence[Part],
+        power: Sequence[PowerTracker],
+        done: Callable[[Replica, int, int], None],
+    ) -> None:
+        """`place`: (layer, replica, replicas of the layer); `total`: windows of the run, all replicas; `power`: what a
+        window needs awake; `done(self, sequence, time)` gets each window when it is shifted and added."""
+        self._kernel, self._windows, self._total = kernel, windows, total
+        self.layer, self.index, self._step = place
+        self.parts, self._power, self._done = parts, power, done
+        self._next = self.index
+        self._filling = False
+        self._fetches_left = 0
+        self._fetched: int | None = None
+        self._fetched_ps = 0
+        self._free_ps: int | None = 0
+        self._slots = OUTPUT_WINDOWS
+        self._beginning = False
+        self.windows = self.busy_ps = self.stalled_ps = 0
+        self.first_start_ps: int | None = None
+        self._started_ps = 0
+
+    @property
+    def keep(self) -> int:
+        """First pixel that the windows not yet read need; beyond the run when there are none."""
+        sequence = self._next
+        if sequence < self._total:
+            return self._windows.keep_from(sequence)
+        return self._total // self._windows.count * self._windows.pixels
+
+    def try_fetch(self) -> None:
+        """Start to fetch the next window's inputs if the register is empty and all of them have arrived."""
+        if self._filling or self._next >= self._total:
+            return
+        windows, sequence = self._windows, self._next
+        image, window = divmod(sequence, windows.count)
+        need = windows.need[window]
+        if need:
+            need += image * windows.pixels
+            for part in self.parts:
+                if part.source.ring.arrived < need:
+                    return
+        self._filling = True
+        self._next += self._step
+        self._fetches_left = len(self.parts)
+        self._fetched_ps = now = self._kernel.time_ps
+        if self.first_start_ps is None:
+            self.first_start_ps = now
+        for part in self.parts:
+            key = (self.layer, READ, self.index, sequence, part.tile)
+            part.port.request(now, part.fetch, key, None, partial(self._read, part, sequence))
+
+    def _read(self, part: Part, sequence: int, time_ps: int) -> None:
+        self._kernel.at(time_ps, self._release, part)
+        key = (self.layer, READ, self.index, sequence, part.tile)
+        part.bus.request(time_ps, part.transfer, key, None, partial(self._transferred, sequence))
+
+    def _release(self, event: Event) -> None:
+        part: Part = event._value
+        part.source.read(part.reader, self.keep)
+
+    def _transferred(self, sequence: int, time_ps: int) -> None:
+        self._fetched_ps = max(self._fetched_ps, time_ps)
+        self._fetches_left -= 1
+        if not self._fetches_left:
+            self._fetched = sequence
+            self._try_begin()
+
+    def _try_begin(self) -> None:
+        """Plan the start of the fetched window once it is known when the arrays are free for it."""
+        if self._fetched is None or self._free_ps is None or not self._slots or self._beginning:
+            return
+        self._beginning = True
+        self._kernel.at(max(self._fetched_ps, self._free_ps, self._kernel.time_ps), self._wake)
+
+    def _wake(self, event: Event) -> None:
+        now = self._kernel.time_ps
+        assert self._free_ps is not None
+        self.stalled_ps += now - max(self._fetched_ps, self._free_ps)
+        start = max([tracker.ready(now) for tracker in self._power])
+        if start > now:
+            for tracker in self._power:
+                tracker.hold(start)
+            self._kernel.at(start, self._begin)
+        else:
+            self._begin(event)
+
+    def _begin(self, _: Event) -> None:
+        assert self._fetched is not None
+        sequence, self._fetched = self._fetched, None
+        self._beginning = self._filling = False
+        self._slots -= 1
+        self._free_ps = None
+        self._started_ps = self._kernel.time_ps
+        self.windows += 1
+        self.engine.run(sequence)
+        self.try_fetch()
+
+    def arrays_free(self, time_ps: int) -> None:
+        """The arrays can start the next window at `time_ps`."""
+        self.busy_ps += time_ps - self._started_ps
+        self._free_ps = time_ps
+        self._try_begin()
+
+    def converted(self, sequence: int, time_ps: int) -> None:
+        """A window is converted, shifted and added at `time_ps`."""
+        self._done(self, sequence, time_ps)
+
+    def sent(self) -> None:
+        """The outputs of the oldest window have left their register."""
+        self._slots += 1
+        self._try_begin()

@@ -1,0 +1,230 @@
+"""The main job from Python: the stages of a run, each given only the parts that it depends on.
+
+    chip.yaml + network -> compile -> program -> evaluate (values) -> simulate (events) -> cost -> report
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pillarsim.arch.activity import Activity, LayerActivity
+from pillarsim.arch.array_power import array_ir_drop, rail_voltage
+from pillarsim.arch.chip import Array, Chip
+from pillarsim.arch.chip.load import LoadedChip
+from pillarsim.arch.components import build_components
+from pillarsim.arch.compute.activities import DEFAULT_SOURCE, default_activity
+from pillarsim.arch.compute.converters import converter_ranges
+from pillarsim.arch.compute.evaluate import evaluate
+from pillarsim.arch.compute.program import LayerLevels, cell_states, placement_levels, program, programming
+from pillarsim.arch.compute.programmed import ProgrammedLayer
+from pillarsim.arch.compute.reading import read_rule
+from pillarsim.arch.costing import cost, programming_cost
+from pillarsim.arch.errors import InputError
+from pillarsim.arch.placement import Placement
+from pillarsim.arch.simulate import simulate, simulate_programming
+from pillarsim.arch.timing_build import build_timing
+from pillarsim.devices.streams import stream_seed
+from pillarsim.mapping import compile_network
+from pillarsim.report.build import Accuracy, RunResults, build_report
+from pillarsim.workloads.datasets import Dataset, load_dataset
+from pillarsim.workloads.network import Network
+from pillarsim.workloads.train import accuracy as float_accuracy
+
+IR_DROP_LIMIT = 0.05  # ratio; above it ideal wires are a poor model and the run warns (issue's own limit)
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Options of a run; samples None means all test images, 0 skips the value model."""
+
+    samples: int | None = 1000
+    seeds: int = 5
+    images: int = 16
+    detail: str = "window"
+    seed: int = 0
+    threads: int = 1
+    data_dir: Path | None = None
+
+
+def silent(stage: str, done: int, total: int) -> None:
+    """A progress callback that shows nothing."""
+
+
+def run(
+    loaded: LoadedChip, network: Network, options: RunOptions | None = None, progress: Progress = silent
+) -> dict[str, Any]:
+    """Run `network` on a chip and return the report (the JSON of `pillarsim run`).
+
+    Raises InputError for what a user can mend, FitError where the network does not fit the chip.
+    """
+    options = options or RunOptions()
+    chip = loaded.chip
+    calibration, test = _datasets(network, chip.mapping.calibration_samples, options)
+    components = build_components(chip)
+    timing = build_timing(chip, components)
+    placement = compile_network(
+        network,
+        calibration.images,
+        array=chip.array,
+        tile=chip.tile,
+        weights=chip.weights,
+        bits_per_cell=chip.bits_per_cell,
+        inputs=chip.input,
+        mapping=chip.mapping,
+    )
+    levels = placement_levels(placement, chip.weights, chip.bits_per_cell)
+    programmed = [
+        program(placement, levels, chip.array, chip.write, chip.bits_per_cell, device_seed(options.seed, number))
+        for number in range(options.seeds if test is not None else 1)
+    ]
+    written = programming(
+        placement, levels, chip.array, chip.write, chip.bits_per_cell, _rails(chip), device_seed(options.seed, 0)
+    )
+    accuracy, layers, source = _values(chip, network, placement, programmed, calibration, test, options, progress)
+    activity = Activity(layers, written, source)
+    trace = simulate(
+        placement,
+        timing,
+        chip.idle,
+        options.images,
+        options.detail,
+        arrays_per_tile=chip.tile.arrays_per_level,
+        conversions_per_unit=chip.weights.polarities if chip.weights.pair_subtract == "digital" else 1,
+        progress=lambda done: progress("events", done, options.images),
+    )
+    programming_trace = simulate_programming(placement, timing, written, options.detail)
+    costs = cost(
+        trace,
+        components,
+        activity,
+        array=chip.array,
+        technology=chip.technology,
+        idle=chip.idle,
+        timing=timing,
+    )
+    drop = ir_drop_estimate(placement, levels, chip.array, chip.bits_per_cell, chip.technology.temperature)
+    return build_report(
+        RunResults(
+            chip=chip,
+            chip_digest=loaded.digest,
+            network=network,
+            placement=placement,
+            accuracy=accuracy,
+            activity=activity,
+            trace=trace,
+            programming_trace=programming_trace,
+            costs=costs,
+            programming=programming_cost(programming_trace, written, components),
+            components=components,
+            ir_drop=drop,
+            warnings=_warnings(drop),
+            options=_options_json(options, calibration, test),
+            seed=options.seed,
+            versions=_versions(),
+        )
+    )
+
+
+def device_seed(seed: int, number: int) -> int:
+    """Seed of the draws of device `number`: devices of other numbers stay as they are when one is added."""
+    return stream_seed(seed, "device", number)
+
+
+def ir_drop_estimate(
+    placement: Placement, levels: Sequence[LayerLevels], array: Array, bits_per_cell: int, temperature_k: float
+) -> dict[str, Any]:
+    """Closed-form IR drop of the layer that suffers most, all active rows on, unused cells in HRS.
+
+    Returns {mean, worst, layer, limit}; the values themselves use ideal wires.
+    """
+    targets = cell_states(array, bits_per_cell).targets_s()
+    found = []
+    for layer, coded in zip(placement.layers, levels, strict=True):
+        mean_s = float(targets[coded.levels.numpy()].mean())
+        used = layer.cells / (layer.arrays * array.cells)
+        drop = array_ir_drop(array, temperature_k, used * mean_s + (1 - used) * float(targets[0]))
+        found.append({"mean": drop.mean, "worst": drop.worst, "layer": layer.name, "limit": IR_DROP_LIMIT})
+    return max(found, key=lambda entry: entry["worst"])
+
+
+def _datasets(network: Network, calibration: int, options: RunOptions) -> tuple[Dataset, Dataset | None]:
+    if network.dataset is None:
+        raise InputError(f"workload {network.name!r} names no dataset; its scales cannot be calibrated")
+    train = load_dataset(network.dataset, "train", calibration, options.data_dir)
+    test = None
+    if options.samples != 0:
+        test = load_dataset(network.dataset, "test", options.samples, options.data_dir)
+    if tuple(train.images.shape[1:]) != tuple(network.input_shape):
+        raise InputError(
+            f"workload {network.name!r} takes images of {tuple(network.input_shape)}; "
+            f"dataset {network.dataset!r} has {tuple(train.images.shape[1:])}"
+        )
+    return train, test
+
+
+def _values(
+    chip: Chip,
+    network: Network,
+    placement: Placement,
+    programmed: Sequence[Sequence[ProgrammedLayer]],
+    calibration: Dataset,
+    test: Dataset | None,
+    options: RunOptions,
+    progress: Progress,
+) -> tuple[Accuracy | None, tuple[LayerActivity, ...], str]:
+    """Accuracy and per-layer activity, and where the activity comes from."""
+    rule = read_rule(chip.array, chip.weights, chip.input, chip.readout, chip.bits_per_cell)
+    if test is None:
+        return None, default_activity(placement, programmed[0], rule), DEFAULT_SOURCE
+    found = evaluate(
+        placement,
+        programmed,
+        rule,
+        converter_ranges(placement, rule, calibration.images),
+        test.images,
+        test.labels,
+        seeds=[device_seed(options.seed, number) for number in range(options.seeds)],
+        threads=options.threads,
+        progress=lambda done, total: progress("values", done, total),
+    )
+    float_ = float_accuracy(network, test)
+    accuracy = Accuracy(network.metric, float_, found.quantized, found.per_seed, found.samples)
+    return accuracy, found.activity, f"measured on {found.samples} images, {options.seeds} device seeds"
+
+
+def _rails(chip: Chip) -> dict[float, float]:
+    volts = {chip.array.read_voltage, chip.write.voltage}
+    if chip.write.reset is not None:
+        volts.add(chip.write.reset.voltage)
+    return {voltage: rail_voltage(chip.technology, voltage) for voltage in volts}
+
+
+def _warnings(drop: dict[str, Any]) -> tuple[str, ...]:
+    if drop["worst"] <= IR_DROP_LIMIT:
+        return ()
+    return (
+        f"IR drop is estimated at up to {100 * drop['worst']:.1f} % (layer {drop['layer']}, all rows on), above "
+        f"{100 * IR_DROP_LIMIT:.0f} %: the values use ideal wires and are optimistic",
+    )
+
+
+def _options_json(options: RunOptions, calibration: Dataset, test: Dataset | None) -> dict[str, Any]:
+    return {
+        "samples": 0 if test is None else len(test.labels),
+        "seeds": options.seeds,
+        "images": options.images,
+        "detail": options.detail,
+        "calibration": calibration.source,
+        "dataset": None if test is None else test.source,
+    }
+
+
+def _versions() -> dict[str, str]:
+    packages = ("pillarsim", "numpy", "torch", "numba", "simpy", "pydantic")
+    return {"python": platform.python_version(), **{name: version(name) for name in packages}}

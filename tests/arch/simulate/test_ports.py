@@ -1,0 +1,117 @@
+"""Arbitrated parts: order of service, both servers alike, Little's law and utilisation."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pillarsim.arch.ledger import Ledger
+from pillarsim.arch.simulate.kernel import Kernel
+from pillarsim.arch.simulate.ports import Service, make_server
+from pillarsim.arch.simulate.power import PowerTracker
+
+Request = tuple[int, int, int]  # time, steps, layer (first part of the key)
+DETAILS = ("window", "operation")
+
+
+def serve(
+    detail: str, requests: list[Request], ports: int = 1, step_ps: int = 10, power: PowerTracker | None = None
+) -> tuple[list[tuple[int, int]], Ledger]:
+    """(head, tail) of each request, and the ledger."""
+    kernel, ledger = Kernel(), Ledger()
+    server = make_server(detail, kernel, ledger, power, ports)
+    heads, tails = dict[int, int](), dict[int, int]()
+    for number, (at_ps, steps, layer) in enumerate(requests):
+        service = Service((("buffer", "read"),), "a", steps, 1, step_ps)
+        key = (layer, 0, 0, number, 0)
+        ask = (at_ps, service, key, lambda t, n=number: heads.update({n: t}), lambda t, n=number: tails.update({n: t}))
+        kernel.at(at_ps, lambda event: server.request(*event.value), ask)
+    kernel.run()
+    return [(heads[number], tails[number]) for number in range(len(requests))], ledger
+
+
+@pytest.mark.parametrize("detail", DETAILS)
+def test_first_come_first_served(detail: str) -> None:
+    """One port serves in the order of requests; the second waits for the first, the third finds the port free."""
+    times, ledger = serve(detail, [(0, 3, 0), (5, 1, 0), (100, 2, 0)])
+    assert times == [(10, 30), (40, 40), (110, 120)]
+    assert ledger.counts["buffer", "read", "a"] == 6
+    assert ledger.busy_ps["buffer", "a"] == 60
+
+
+@pytest.mark.parametrize("detail", DETAILS)
+def test_ties_go_by_key(detail: str) -> None:
+    """Of two requests of the same picosecond the lower layer goes first, whichever came first."""
+    assert serve(detail, [(0, 1, 2), (0, 1, 1)])[0] == [(20, 20), (10, 10)]
+
+
+@pytest.mark.parametrize("detail", DETAILS)
+def test_ports_serve_side_by_side(detail: str) -> None:
+    """With two ports the third request takes the port that is free first."""
+    assert [tail for _, tail in serve(detail, [(0, 5, 0), (0, 2, 0), (1, 1, 0)], ports=2)[0]] == [50, 20, 30]
+
+
+@pytest.mark.parametrize("detail", DETAILS)
+def test_gated_part_serves_after_its_wake_up(detail: str) -> None:
+    """A unit idle for longer than the policy's time takes the wake-up time once; a busy one does not."""
+    power = PowerTracker(gated=True, after_ps=20, wake_ps=7)
+    times, _ = serve(detail, [(50, 1, 0), (52, 1, 1), (90, 1, 0)], power=power)
+    assert [tail for _, tail in times] == [67, 77, 100]
+    assert power.wakes == 1
+    assert power.close(100) == (30, 100 - 30 - 30, 30)
+
+
+@given(
+    requests=st.lists(st.tuples(st.integers(0, 60), st.integers(1, 4), st.integers(0, 3)), min_size=1, max_size=20),
+    ports=st.integers(1, 3),
+    gated=st.booleans(),
+)
+@settings(max_examples=100, deadline=None)
+def test_busy_until_equals_a_real_queue(requests: list[Request], ports: int, gated: bool) -> None:
+    """The server of busy-until times and the one that steps through a queue agree on every time, count and state."""
+    states = [PowerTracker(gated, 5, 3), PowerTracker(gated, 5, 3)]
+    found = [
+        serve(detail, requests, ports, 4, power) for detail, power in zip(DETAILS, states, strict=True)
+    ]
+    assert found[0] == found[1]
+    assert states[0].close(10_000) == states[1].close(10_000)
+
+
+@pytest.mark.parametrize("detail", DETAILS)
+def test_littles_law(detail: str) -> None:
+    """The mean number of requests at a port, watched picosecond by picosecond, is their rate times their mean stay."""
+    draw = random.Random(7)
+    at, requests = 0, list[Request]()
+    for _ in range(300):
+        at += draw.randrange(1, 30)
+        requests.append((at, draw.randrange(1, 4), 0))
+    kernel = Kernel()
+    server = make_server(detail, kernel, Ledger(), None)
+    present = [0]
+    stays = list[int]()
+    watched = list[int]()
+
+    def arrive(event: object, number: int) -> None:
+        present[0] += 1
+        asked = kernel.time_ps
+        service = Service((("buffer", "read"),), "a", requests[number][1], 1, 6)
+
+        def tail(time_ps: int) -> None:
+            stays.append(time_ps - asked)
+            kernel.at(time_ps, lambda _: present.__setitem__(0, present[0] - 1))
+
+        server.request(asked, service, (0, 0, 0, number, 0), None, tail)
+
+    for number, request in enumerate(requests):
+        kernel.at(request[0], lambda event, n=number: arrive(event, n))
+    while kernel.peek() != float("inf"):
+        kernel.run(until=kernel.time_ps + 1)
+        watched.append(present[0])
+    span = len(watched)
+    rate, stay = len(requests) / span, sum(stays) / len(stays)
+    # the watch looks just before each picosecond's events, so a stay of n ps is seen n times
+    assert sum(watched) / span == pytest.approx(rate * stay, rel=1e-12)
+    assert stay > 1.2 * 6 * sum(request[1] for request in requests) / len(requests)  # requests did wait
