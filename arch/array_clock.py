@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from pillarsim.arch.array_power import array_lines
 from pillarsim.arch.chip import Array, Chip, Input, Readout, Technology
-from pillarsim.devices.wires import settling_time_s, whole_cycles
+from pillarsim.devices.wires import cycles_ps, settling_time_s, whole_cycles
 
 PS_PER_S = 1e12  # picoseconds in a second
 
@@ -52,14 +52,14 @@ def read_time_ps(array: Array, coding: Input, readout: Readout, technology: Tech
     repeat it up to 2^bits - 1 times. An integrate-and-fire readout takes a window for each output that it serves.
     """
     if readout.neuron is not None:
-        return round(readout.neuron.window * PS_PER_S) * readout.columns_shared
+        return max(1, round(readout.neuron.window * PS_PER_S)) * readout.columns_shared
     if array.read_time == "derived":
         settled_s = settling_time_s(array_lines(array, technology.temperature), readout.bits)
-        one_ps = whole_cycles(settled_s, technology.clock) * PS_PER_S / technology.clock
+        one_ps = cycles_ps(whole_cycles(settled_s, technology.clock), technology.clock)
     else:
-        one_ps = array.read_time * PS_PER_S
+        one_ps = max(1, round(array.read_time * PS_PER_S))
     pulses = (1 << coding.chunk_bits) - 1 if coding.coding == "pulse_width" else 1
-    return max(1, round(one_ps)) * pulses
+    return one_ps * pulses
 
 
 def array_clock(chip: Chip, convert_ps: int) -> ArrayClock:

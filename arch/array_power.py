@@ -68,10 +68,13 @@ def full_read_energy_j(array: Array, technology: Technology, read_s: float) -> f
     return (cells_j + lines_j) * rail_voltage(technology, array.read_voltage) / array.read_voltage
 
 
-def array_ir_drop(array: Array, temperature_k: float, conductance_s: float) -> IrDrop:
-    """Estimate of the IR drop that ideal wires leave out, cells at `conductance_s` and all active rows on."""
+def array_ir_drop(array: Array, temperature_k: float, conductance_s: float, density: float = 1.0) -> IrDrop:
+    """Estimate of the IR drop that ideal wires leave out, cells at `conductance_s`.
+
+    density: share of the active rows that is driven.
+    """
     active_rows = array.active_inputs // array.layers
-    return ir_drop(array_lines(array, temperature_k), conductance_s, active_rows)
+    return ir_drop(array_lines(array, temperature_k), conductance_s, active_rows, density)
 
 
 def _line_energy_j(array: Array) -> float:

@@ -23,7 +23,7 @@ from pillarsim.devices.scaling import (
     leakage_temperature_factor,
 )
 from pillarsim.devices.tables import log_log
-from pillarsim.devices.wires import whole_cycles
+from pillarsim.devices.wires import cycles_ps, whole_cycles
 
 # CACTI memories over depth (hwcomponents scalefuncs): energy ~ depth^0.78, area and leakage ~ depth
 DEPTH_ENERGY = 0.78
@@ -82,7 +82,7 @@ def part_cost(use: Use, technology: Technology, actions: tuple[str, ...]) -> Com
     costs = {}
     for name, action in card.actions.items():
         energy = product(action.energy_j, factors.energy * size_energy * _width(use, card))
-        time_ps = round(action.cycles * 1e12 / technology.clock)
+        time_ps = cycles_ps(action.cycles, technology.clock)
         costs[name] = Action(energy, time_ps, loaded.source("actions", name))
     instance = size_area * _extent(use, card)
     return ComponentCost(
@@ -151,7 +151,7 @@ def _memory_cost(
         text += f"; extrapolated from {sizes[0] / 8192:g} to {sizes[-1] / 8192:g} KiB"
     text += _warmth(card, technology)
     cycles = whole_cycles(at(lambda p: p.access) * delay, technology.clock)
-    time_ps = round(cycles * 1e12 / technology.clock)
+    time_ps = cycles_ps(cycles, technology.clock)
     source = loaded.source()
     return ComponentCost(
         area_m2=at(lambda p: p.area) * area,
@@ -202,7 +202,8 @@ def _temperature(card: CardBase, technology: Technology, node_m: float) -> float
 
 
 def _warmth(card: CardBase, technology: Technology) -> str:
-    if card.temperature == technology.temperature:
+    unstated = isinstance(card, PartCard) and card.leakage is None
+    if unstated or card.temperature == technology.temperature:
         return ""
     return f"; leakage from {card.temperature:g} K to {technology.temperature:g} K"
 

@@ -10,6 +10,7 @@ from pillarsim.arch.chip import Chip
 from pillarsim.arch.errors import InputError
 from pillarsim.devices import converter_costs as models
 from pillarsim.devices.costs import ComponentCost
+from pillarsim.devices.wires import cycles_ps
 
 ISAAC_TABLE = "isaac_adc"  # cards that the cost models are built from
 COMPARATOR, COUNTER, NEURON = "comparator", "counter", "neuron"
@@ -22,7 +23,7 @@ def converter_cost(chip: Chip) -> ComponentCost:
     try:
         match readout.cost_model:
             case "isaac_isca_2016":
-                return _isaac(readout.bits, round(1e12 / rate_hz))
+                return _isaac(readout.bits, cycles_ps(1, rate_hz))
             case "survey_regression":
                 return models.survey_regression(readout.bits, technology.node, rate_hz)
             case "zigzag_28nm":
@@ -49,7 +50,7 @@ def _isaac(bits: int, convert_ps: int) -> ComponentCost:
 
 def _comparators(chip: Chip) -> ComponentCost:
     readout, technology = chip.readout, chip.technology
-    cycle_ps = round(1e12 / technology.clock)
+    cycle_ps = cycles_ps(1, technology.clock)
     comparator = circuit_part("readout.model", COMPARATOR, "decide", technology)
     if readout.converter == "flash_adc":
         cost = models.flash(readout.bits, comparator, cycle_ps)
@@ -60,7 +61,7 @@ def _comparators(chip: Chip) -> ComponentCost:
         cost = models.ramp(readout.bits, comparator, counter, chip.converters_per_array, cycle_ps)
     if readout.rate is None:
         return cost
-    convert = replace(cost.actions["convert"], time_ps=round(1e12 / readout.rate))
+    convert = replace(cost.actions["convert"], time_ps=cycles_ps(1, readout.rate))
     return replace(cost, actions={**cost.actions, "convert": convert})
 
 
@@ -73,5 +74,5 @@ def _neuron(chip: Chip) -> ComponentCost:
         circuit_part("readout.neuron", COUNTER, "count", technology),
         circuit_part("readout.neuron", COUNTER, "read", technology),
         2 if pair else 1,
-        round(1e12 / technology.clock),
+        cycles_ps(1, technology.clock),
     )

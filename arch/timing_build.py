@@ -11,12 +11,13 @@ from pillarsim.arch.components import router_block
 from pillarsim.arch.errors import ModelError
 from pillarsim.arch.timing import Port, Timing, Unit, WriteTiming
 from pillarsim.devices.costs import Action
+from pillarsim.devices.wires import cycles_ps
 
 
 def build_timing(chip: Chip, components: Sequence[Component]) -> Timing:
     """Derive every duration and width; `components` are the chip's own (`build_components`)."""
     by_role = {component.role: component for component in components}
-    cycle_ps = _ps(1 / chip.technology.clock)
+    cycle_ps = cycles_ps(1, chip.technology.clock)
     clock = array_clock(chip, _time_ps(by_role["converter"], "convert"))
     return Timing(
         read_ps=clock.read_ps,

@@ -38,7 +38,8 @@ class LayerTrace:
 class Trace:
     """A finished simulation of streaming images (time 0: the first input is offered, after programming).
 
-    finished_ps: when each image's last output left the chip; span_ps: the last of them.
+    finished_ps: when each image's last output left the chip; span_ps: the last activity, which is the last of them
+    unless values that no output needs (rows that a pooling drops) are still on their way.
     """
 
     detail: str

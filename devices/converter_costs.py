@@ -77,7 +77,7 @@ def survey_area_m2(bits: float, node_m: float, rate_hz: float) -> float:
 def survey_regression(bits: int, node_m: float, rate_hz: float) -> ComponentCost:
     """A converter of the survey regression: a fifth of the energy at full rate is static power."""
     energy_j = survey_energy_j(bits, node_m, rate_hz)
-    convert = Action(energy_j * (1 - SURVEY_STATIC), round(1e12 / rate_hz), SURVEY_SOURCE)
+    convert = Action(energy_j * (1 - SURVEY_STATIC), max(1, round(1e12 / rate_hz)), SURVEY_SOURCE)
     return ComponentCost(
         area_m2=survey_area_m2(bits, node_m, rate_hz),
         leakage_w=SURVEY_STATIC * energy_j * rate_hz,

@@ -6,7 +6,7 @@ None means "the source does not state it"; it is never replaced by 0.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,6 @@ class ComponentCost:
     model: str
     source: str
     scaling: str
-
-
-def times(cost: ComponentCost, count: int) -> ComponentCost:
-    """Cost of `count` equal parts that act together: area, leakage and energies times `count`."""
-    actions = {name: replace(action, energy_j=product(action.energy_j, count)) for name, action in cost.actions.items()}
-    return replace(
-        cost, area_m2=product(cost.area_m2, count), leakage_w=product(cost.leakage_w, count), actions=actions
-    )
 
 
 def product(value: float | None, factor: float) -> float | None:

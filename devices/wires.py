@@ -70,6 +70,11 @@ def whole_cycles(time_s: float, clock_hz: float) -> int:
     return max(1, math.ceil(time_s * clock_hz * (1 - 1e-12)))
 
 
+def cycles_ps(cycles: int, clock_hz: float) -> int:
+    """Duration of whole clock cycles, to the nearest picosecond and at least one."""
+    return max(1, round(cycles * 1e12 / clock_hz))
+
+
 def word_line_energy_j(lines: Lines, voltage_v: float) -> float:
     """Energy C V^2 that charging one driven word line takes from its supply; bit lines stay at virtual ground."""
     return lines.word_line_f * lines.columns * voltage_v**2
@@ -92,22 +97,24 @@ def vertical_area_m2(
     return pillars * pitch_m**2 + staircase + pillars * select_area_m2
 
 
-def ir_drop(lines: Lines, conductance_s: float, active_rows: int) -> IrDrop:
+def ir_drop(lines: Lines, conductance_s: float, active_rows: int, density: float = 1.0) -> IrDrop:
     """Estimate the IR drop of a read with `active_rows` on, all cells at `conductance_s`, inputs alike.
 
-    First-order loss x of distributed lines with uniform currents, then x / (1 + x) for the load the drop removes.
-    Rows that are on lie farthest from the sense circuit (the worst place). For linear cells the mean is within a few
-    percent of the solved circuits in the tests, up to a drop of one half; nonlinear cells lose more.
+    density is the share of those rows that is driven: it thins what pillars and bit lines carry, while a driven word
+    line carries its whole row. First-order loss x of distributed lines with uniform currents, then x / (1 + x) for
+    the load the drop removes. Rows that are on lie farthest from the sense circuit (the worst place). For linear
+    cells the mean is within a few percent of the solved circuits in the tests, up to a drop of one half; nonlinear
+    cells lose more.
     """
     n, height, on = lines.columns, lines.layers, min(active_rows, lines.rows)
     past = lines.rows - on  # segments that carry the whole column's current
     column = on * (lines.sense_ohm + past * lines.bit_line_ohm)
-    mean = n * lines.driver_ohm + lines.word_line_ohm * _mean_path(n)
-    mean += height * lines.select_ohm + lines.pillar_ohm * _mean_path(height)
+    mean = height * lines.select_ohm + lines.pillar_ohm * _mean_path(height)
     mean += height * (column + lines.bit_line_ohm * _mean_path(on))
-    worst = n * lines.driver_ohm + lines.word_line_ohm * _last_path(n)
-    worst += height * lines.select_ohm + lines.pillar_ohm * _last_path(height)
+    mean = density * mean + n * lines.driver_ohm + lines.word_line_ohm * _mean_path(n)
+    worst = height * lines.select_ohm + lines.pillar_ohm * _last_path(height)
     worst += height * (column + lines.bit_line_ohm * _last_path(on))
+    worst = density * worst + n * lines.driver_ohm + lines.word_line_ohm * _last_path(n)
     return IrDrop(_loaded(conductance_s * mean), _loaded(conductance_s * worst))
 
 

@@ -62,7 +62,7 @@ def compile_network(
     )
     slots = _slots(tile, mapping.placement)
     layers = tuple(
-        place_layer(stage, matrix, array_shape(array), coding, mapping.replicas_of(stage.name), slots)
+        place_layer(stage, matrix, array_shape(array), coding, mapping.replicas_of(stage.name), inputs.chunk_bits, slots)
         for stage, matrix in zip(stages, matrices, strict=True)
     )
     digest = _digest(codes, layers)
@@ -80,6 +80,7 @@ def place_layer(
     shape: ArrayShape,
     coding: Coding,
     replicas: int,
+    chunk_bits: int,
     slots: Iterator[tuple[int, int]],
 ) -> PlacedLayer:
     """Put every replica of one layer on the next free arrays of `slots` (tile, slot)."""
@@ -91,7 +92,15 @@ def place_layer(
         for _ in range(replicas)
     )
     return PlacedLayer(
-        stage.name, matrix, stage.post, stage.final_shape, coding.slices, coding.polarities, blocks, placed
+        name=stage.name,
+        matrix=matrix,
+        post=stage.post,
+        final_shape=stage.final_shape,
+        slices=coding.slices,
+        polarities=coding.polarities,
+        row_blocks=blocks,
+        replicas=placed,
+        chunks=matrix.input.reads(chunk_bits),
     )
 
 

@@ -1,6 +1,6 @@
 """The main job from Python: the stages of a run, each given only the parts that it depends on.
 
-    chip.yaml + network -> compile -> program -> evaluate (values) -> simulate (events) -> cost -> report
+chip.yaml + network -> compile -> program -> evaluate (values) -> simulate (events) -> cost -> report
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from pillarsim.arch.compute.programmed import ProgrammedLayer
 from pillarsim.arch.compute.reading import read_rule
 from pillarsim.arch.costing import cost, programming_cost
 from pillarsim.arch.errors import InputError
+from pillarsim.arch.located import located
 from pillarsim.arch.placement import Placement
 from pillarsim.arch.simulate import simulate, simulate_programming
 from pillarsim.arch.timing_build import build_timing
@@ -63,8 +64,17 @@ def run(
 
     Raises InputError for what a user can mend, FitError where the network does not fit the chip.
     """
-    options = options or RunOptions()
-    chip = loaded.chip
+    try:
+        results = run_stages(loaded.chip, loaded.digest, network, options or RunOptions(), progress)
+    except InputError as error:
+        raise located(error, loaded) from None
+    return build_report(results)
+
+
+def run_stages(
+    chip: Chip, digest: str, network: Network, options: RunOptions, progress: Progress = silent
+) -> RunResults:
+    """Every stage of a run in order; each takes only the parts of the chip that it depends on."""
     calibration, test = _datasets(network, chip.mapping.calibration_samples, options)
     components = build_components(chip)
     timing = build_timing(chip, components)
@@ -108,26 +118,24 @@ def run(
         idle=chip.idle,
         timing=timing,
     )
-    drop = ir_drop_estimate(placement, levels, chip.array, chip.bits_per_cell, chip.technology.temperature)
-    return build_report(
-        RunResults(
-            chip=chip,
-            chip_digest=loaded.digest,
-            network=network,
-            placement=placement,
-            accuracy=accuracy,
-            activity=activity,
-            trace=trace,
-            programming_trace=programming_trace,
-            costs=costs,
-            programming=programming_cost(programming_trace, written, components),
-            components=components,
-            ir_drop=drop,
-            warnings=_warnings(drop),
-            options=_options_json(options, calibration, test),
-            seed=options.seed,
-            versions=_versions(),
-        )
+    drop = ir_drop_estimate(placement, levels, activity, chip.array, chip.bits_per_cell, chip.technology.temperature)
+    return RunResults(
+        chip=chip,
+        chip_digest=digest,
+        network=network,
+        placement=placement,
+        accuracy=accuracy,
+        activity=activity,
+        trace=trace,
+        programming_trace=programming_trace,
+        costs=costs,
+        programming=programming_cost(programming_trace, written, components),
+        components=components,
+        ir_drop=drop,
+        warnings=_warnings(drop),
+        options=_options_json(options, calibration, test),
+        seed=options.seed,
+        versions=_versions(),
     )
 
 
@@ -137,20 +145,35 @@ def device_seed(seed: int, number: int) -> int:
 
 
 def ir_drop_estimate(
-    placement: Placement, levels: Sequence[LayerLevels], array: Array, bits_per_cell: int, temperature_k: float
+    placement: Placement,
+    levels: Sequence[LayerLevels],
+    activity: Activity,
+    array: Array,
+    bits_per_cell: int,
+    temperature_k: float,
 ) -> dict[str, Any]:
-    """Closed-form IR drop of the layer that suffers most, all active rows on, unused cells in HRS.
+    """Closed-form IR drop of the layer that suffers most; unused cells sit in HRS.
 
-    Returns {mean, worst, layer, limit}; the values themselves use ideal wires.
+    Returns {mean, worst, layer, limit}: the mean loss of column current at the run's mean share of driven rows, and
+    that of the worst cell with every row driven. The values themselves use ideal wires.
     """
     targets = cell_states(array, bits_per_cell).targets_s()
     found = []
-    for layer, coded in zip(placement.layers, levels, strict=True):
+    for layer, coded, active in zip(placement.layers, levels, activity.layers, strict=True):
         mean_s = float(targets[coded.levels.numpy()].mean())
         used = layer.cells / (layer.arrays * array.cells)
-        drop = array_ir_drop(array, temperature_k, used * mean_s + (1 - used) * float(targets[0]))
-        found.append({"mean": drop.mean, "worst": drop.worst, "layer": layer.name, "limit": IR_DROP_LIMIT})
-    return max(found, key=lambda entry: entry["worst"])
+        cell_s = used * mean_s + (1 - used) * float(targets[0])
+        reads = sum(len(layer.row_blocks[one.row_block].groups) for one in layer.replicas[0]) * layer.chunks
+        density = min(1.0, active.drives / (reads * array.active_inputs))
+        found.append(
+            {
+                "mean": array_ir_drop(array, temperature_k, cell_s, density).mean,
+                "worst": array_ir_drop(array, temperature_k, cell_s).worst,
+                "layer": layer.name,
+                "limit": IR_DROP_LIMIT,
+            }
+        )
+    return max(found, key=lambda entry: (entry["mean"], entry["worst"]))
 
 
 def _datasets(network: Network, calibration: int, options: RunOptions) -> tuple[Dataset, Dataset | None]:
@@ -206,10 +229,10 @@ def _rails(chip: Chip) -> dict[float, float]:
 
 
 def _warnings(drop: dict[str, Any]) -> tuple[str, ...]:
-    if drop["worst"] <= IR_DROP_LIMIT:
+    if drop["mean"] <= IR_DROP_LIMIT:
         return ()
     return (
-        f"IR drop is estimated at up to {100 * drop['worst']:.1f} % (layer {drop['layer']}, all rows on), above "
+        f"IR drop is estimated at {100 * drop['mean']:.1f} % (layer {drop['layer']}), above "
         f"{100 * IR_DROP_LIMIT:.0f} %: the values use ideal wires and are optimistic",
     )
 

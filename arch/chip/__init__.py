@@ -56,6 +56,11 @@ class Chip(Section):
                 f"weights.bits_per_cell: expected at most {auto_bits_per_cell(self.array.cell)} "
                 f"(the cell has {self.array.cell.levels} levels), found {self.bits_per_cell}"
             )
+        if self.array.columns < self.weights.polarities:
+            raise ValueError(
+                f"array.columns: an array of {self.array.columns} column(s) is too small for one weight slice; "
+                f"expected at least {self.weights.polarities}"
+            )
         passive = self.array.access.device == "none" and self.array.geometry == "planar"
         if passive and self.write.scheme == "isolated":
             raise ValueError("write.scheme: expected half, third or ground for a passive array (no access device)")

@@ -18,53 +18,98 @@ _count_spikes = compiled(spike_count)
 
 @compiled
 def add_noise(
-    sums: Integers, variance: Integers, scale: np.float32, shift: int, key: np.uint64, scratch: NDArray[np.float32]
+    sums: NDArray[np.int32],
+    variance: NDArray[np.int32],
+    scale: np.float32,
+    key: np.uint64,
+    scratch: NDArray[np.float32],
 ) -> None:
-    """Add read noise of variance `variance` * scale * 4^shift to the sums; scratch (3, C)."""
-    draws = scratch[0]
+    """Add read noise of variance `variance` * scale to sums (reads, C); scratch (3, at least reads * C)."""
+    flat, spread = sums.reshape(-1), variance.reshape(-1)
+    draws = scratch[0, : len(flat)]
     normals(key, scratch[1], scratch[2], draws)
-    for c in range(len(sums)):
-        sums[c] += np.int64(np.int32(draws[c] * np.sqrt(np.float32(variance[c]) * scale))) << shift
+    for c in range(len(flat)):
+        flat[c] = np.int32(flat[c] + np.int32(draws[c] * np.sqrt(np.float32(spread[c]) * scale)))
+
+
+@compiled
+def add_noise_wide(
+    sums: NDArray[np.int64],
+    variance: NDArray[np.int64],
+    scale: np.float32,
+    shift: int,
+    key: np.uint64,
+    scratch: NDArray[np.float32],
+) -> None:
+    """`add_noise` with 64-bit sums: the variance is `variance` * scale * 4^shift."""
+    flat, spread = sums.reshape(-1), variance.reshape(-1)
+    draws = scratch[0, : len(flat)]
+    normals(key, scratch[1], scratch[2], draws)
+    for c in range(len(flat)):
+        flat[c] += np.int64(np.int32(draws[c] * np.sqrt(np.float32(spread[c]) * scale))) << shift
 
 
 @compiled
 def convert(
-    sums: Integers, half: Integers, shift: Integers, low: int, high: int, partial: Integers, chunk: int, negative: bool
+    sums: NDArray[np.int32],
+    half: NDArray[np.int32],
+    shift: NDArray[np.int32],
+    low: np.int32,
+    high: np.int32,
+    partial: NDArray[np.int32],
+    chunk: np.int32,
+    sign: np.int32,
 ) -> int:
-    """Add each column's code, times 2^chunk, to its partial result; return how many were clipped."""
+    """Add each column's code, times sign * 2^chunk, to its partial result; return how many were clipped.
+
+    32-bit throughout (the language would widen each step), so that the loop becomes whole vectors.
+    """
+    clipped = np.int32(0)
+    for c in range(len(sums)):
+        raw = np.int32(np.int32(sums[c] + half[c]) >> shift[c])
+        code = min(max(raw, low), high)
+        clipped = np.int32(clipped + np.int32(raw != code))
+        partial[c] = np.int32(partial[c] + np.int32(np.int32(code << chunk) * sign))
+    return int(clipped)
+
+
+@compiled
+def convert_wide(
+    sums: NDArray[np.int64],
+    half: NDArray[np.int64],
+    shift: NDArray[np.int64],
+    low: int,
+    high: int,
+    partial: NDArray[np.int64],
+    chunk: int,
+    sign: int,
+) -> int:
+    """`convert` with 64-bit sums."""
     clipped = 0
     for c in range(len(sums)):
         raw = (sums[c] + half[c]) >> shift[c]
         code = min(max(raw, low), high)
         clipped += raw != code
-        sums[c] = code
-    if negative:
-        for c in range(len(sums)):
-            partial[c] -= sums[c] << chunk
-    else:
-        for c in range(len(sums)):
-            partial[c] += sums[c] << chunk
+        partial[c] += (code << chunk) * sign
     return clipped
 
 
 @compiled
 def integrate(
     sums: Integers,
-    gain: float,
-    dead: float,
-    kept: bool,
-    bipolar: bool,
+    spikes: tuple[float, float, bool, bool],
     high: int,
     charge: NDArray[np.float64],
     partial: Integers,
     chunk: int,
-    negative: bool,
+    weight_sign: int,
 ) -> tuple[int, int]:
     """Count each column's spikes, signed, into its partial result; return (spikes, saturated counters).
 
-    gain: threshold charges of one integer step; charge (2, C): left on the positive and the negative neuron, or in
+    spikes: (gain, dead, kept, bipolar), gain in threshold charges of one integer step; charge (2, C): left on the positive and the negative neuron, or in
     row 0 the signed charge of a bipolar one. Spikes beyond the counter's largest value are fired, but not counted.
     """
+    gain, dead, kept, bipolar = spikes
     fired, saturated = 0, 0
     for c in range(len(sums)):
         if sums[c] == 0:
@@ -80,7 +125,7 @@ def integrate(
         if count > high:
             saturated += 1
             count = float(high)
-        signed = (-sign if negative else sign) * int(count)
+        signed = weight_sign * sign * int(count)
         partial[c] += signed << chunk
     return fired, saturated
 

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from pillarsim.arch.compute.coding import weight_levels
 from pillarsim.arch.compute.integer import layer_codes
 from pillarsim.arch.compute.reading import ReadRule
-from pillarsim.arch.compute.windows import gather_windows
-from pillarsim.arch.placement import Codes, PlacedLayer, Placement
+from pillarsim.arch.compute.jit import compiled
+from pillarsim.arch.compute.windows import place_windows
+from pillarsim.arch.placement import PlacedLayer, Placement
 
 _IMAGES_AT_ONCE = 10  # bounds memory; the outcome does not depend on it
 _SHIFTS = 48  # more than any LSB exponent: 16-bit inputs times 8-bit cells times 65536 rows take 40 bits
@@ -103,31 +104,60 @@ def _sum_bounds(layer: PlacedLayer, rule: ReadRule, top: int) -> tuple[float, fl
 
 
 def _calibrated(layer: PlacedLayer, rule: ReadRule, codes: NDArray[np.int32]) -> ConverterRange:
-    low, high = rule.code_range(layer.matrix.input)
-    needed = np.zeros((layer.slices, _SHIFTS), np.int64)
-    columns = ideal_columns(layer, rule).astype(np.float32)
+    matrix = layer.matrix
+    low, high = rule.code_range(matrix.input)
+    columns = ideal_columns(layer, rule).astype(np.float32).transpose(1, 3, 0, 2)
+    rows, slices, copies, outputs = columns.shape
+    flat = np.ascontiguousarray(columns).reshape(rows, -1)
+    plan = rule.chunks(matrix.input)
+    # Chunks that add up before the conversion are read as one whole code.
+    parts = [(0, -1)] if rule.analog_accumulate else [(chunk.shift, chunk.high) for chunk in plan]
+    limits = (np.float64(high if high > 0 else -low) + 0.5) * 2.0 ** np.arange(_SHIFTS)
+    needed = np.zeros((slices, _SHIFTS), np.int64)
     for first in range(0, len(codes), _IMAGES_AT_ONCE):
-        rows = gather_windows(codes[first : first + _IMAGES_AT_ONCE], layer.matrix)
-        for read in _reads(rows, rule, layer.matrix.input):
-            for start, stop in (group for block in layer.row_blocks for group in block.groups):
-                for s in range(layer.slices):
-                    part = np.ascontiguousarray(columns[:, start:stop, :, s])
-                    needed[s] += _shift_histogram(read[:, start:stop] @ part, high if high > 0 else -low)
+        windows = place_windows(codes[first : first + _IMAGES_AT_ONCE], matrix)
+        for start, stop in (group for block in layer.row_blocks for group in block.groups):
+            drive = np.empty((len(windows.bases), stop - start), np.float32)
+            for shift, mask in parts:
+                _fill_drive(windows.codes, windows.bases, windows.offsets[start:stop], shift, mask, drive)
+                _count_shifts(drive @ flat[start:stop], copies * outputs, limits, needed)
     shifts = (_percentile_of(histogram, rule.percentile) for histogram in needed)
     return ConverterRange(tuple(shifts), low, high)
 
 
-def _reads(rows: NDArray[np.int32], rule: ReadRule, codes: Codes) -> list[NDArray[np.float32]]:
-    if rule.analog_accumulate:
-        return [rows.astype(np.float32)]
-    pattern = rows & ((1 << codes.bits) - 1)
-    return [((pattern >> chunk.shift) & chunk.high).astype(np.float32) for chunk in rule.chunks(codes)]
+@compiled
+def _fill_drive(
+    codes: NDArray[np.int32],
+    bases: NDArray[np.int64],
+    offsets: NDArray[np.int64],
+    shift: int,
+    mask: int,
+    drive: NDArray[np.float32],
+) -> None:
+    for w in range(len(bases)):
+        here = codes[bases[w] :]
+        for r in range(len(offsets)):
+            drive[w, r] = (here[offsets[r]] >> shift) & mask
 
 
-def _shift_histogram(sums: NDArray[np.float32], high: int) -> NDArray[np.int64]:
-    """How many sums need each k: |s| < (high + 0.5) 2^k."""
-    _, exponent = np.frexp(np.abs(sums).ravel() / np.float32(high + 0.5))
-    return np.bincount(exponent.clip(0, _SHIFTS - 1), minlength=_SHIFTS)
+@compiled
+def _count_shifts(
+    sums: NDArray[np.float32], per_slice: int, limits: NDArray[np.float64], needed: NDArray[np.int64]
+) -> None:
+    """Count how many sums of each slice need each k: |s| < (high + 0.5) 2^k."""
+    for w in range(sums.shape[0]):
+        for s in range(needed.shape[0]):
+            fits = 0
+            for c in range(s * per_slice, (s + 1) * per_slice):
+                size = abs(sums[w, c])
+                if size < limits[0]:
+                    fits += 1
+                    continue
+                k = 1
+                while k < len(limits) - 1 and size >= limits[k]:
+                    k += 1
+                needed[s, k] += 1
+            needed[s, 0] += fits
 
 
 def _percentile_of(histogram: NDArray[np.int64], percentile: float) -> int:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pillarsim.arch.compute.convert import add_noise, convert, fold, integrate
-from pillarsim.arch.compute.fixed_point import Integers
+from pillarsim.arch.compute.convert import add_noise, add_noise_wide, convert, convert_wide, fold, integrate
 from pillarsim.arch.compute.jit import compiled
 from pillarsim.arch.compute.noise import read_key
+from pillarsim.arch.compute.vectors import sum_entries
 
 
 @compiled
@@ -45,60 +45,56 @@ def read_bits(
     noise: tuple[bool, np.float32, int],
     stream: np.uint64,
     first_read: int,
-    reads: tuple[int, int],
+    reads: int,
     converter: tuple[bool, int, int],
     spikes: tuple[float, float, bool, bool],
     half: NDArray[np.int32],
     shift: NDArray[np.int32],
     place: NDArray[np.float64],
-    tile: tuple[int, int, int],
+    tile: tuple[int, int],
     sums: NDArray[np.float64],
 ) -> tuple[int, int]:
     """Read the bit planes of every window (`BitLists`) with one row group of one tile; return (clipped, spikes).
 
-    table: of `partial_sums`. noise: (on, scale, shift). Reads are numbered first_read + w * reads[0] + t * reads[1].
-    converter: (spiking, low, high). spikes: (gain, dead, kept, bipolar). tile: (columns, outputs, first column's
-    number). sums (W, outputs of this tile) is added to. A plane without a 1 gives code 0 and is skipped.
+    table: of `partial_sums`. noise: (on, scale, shift); the reads of window w draw from key first_read + w * reads
+    of the stream. converter: (spiking, low, high). spikes: (gain, dead, kept, bipolar). tile: (columns, outputs).
+    sums (W, outputs of this tile) is added to. A plane without a 1 gives code 0 and is skipped.
     """
     windows, planes = counts.shape
     width = len(half)
-    line = table.shape[1]
-    flat = table.reshape(-1)
-    total = np.empty(line, np.int32)
+    totals, spreads = np.empty((planes, width), np.int32), np.empty((planes, width), np.int32)
+    driven = np.empty(planes, np.int32)
     partial = np.zeros(width, np.int32)
     charge = np.zeros((2, width))
-    scratch = np.empty((3, width), np.float32)
+    scratch = np.empty((3, planes * width), np.float32)
+    low, high = np.int32(converter[1]), np.int32(converter[2])
     clipped, fired = 0, 0
     for w in range(windows):
-        driven = False
+        number = 0
         for t in range(planes):
-            if counts[w, t] == 0:
-                continue
-            driven = True
-            total[:] = 0
-            for n in range(0, counts[w, t], 4):
-                a, b = entries[w, t, n] * line, entries[w, t, n + 1] * line
-                c, d = entries[w, t, n + 2] * line, entries[w, t, n + 3] * line
-                one, two, three, four = flat[a : a + line], flat[b : b + line], flat[c : c + line], flat[d : d + line]
-                for i in range(line):
-                    total[i] += one[i] + two[i] + three[i] + four[i]
-            column = total[:width]
-            if noise[0]:
-                key = read_key(stream, first_read + w * reads[0] + t * reads[1])
-                add_noise(column, total[width:], noise[1], noise[2], key ^ np.uint64(tile[2]), scratch)
-            negative = signed and t == planes - 1
+            if counts[w, t] > 0:
+                sum_entries(totals[number], table, entries[w, t], counts[w, t], 0)
+                if noise[0]:
+                    sum_entries(spreads[number], table, entries[w, t], counts[w, t], width)
+                driven[number] = t
+                number += 1
+        if number == 0:
+            continue
+        if noise[0]:
+            key = read_key(stream, first_read + w * reads)
+            add_noise(totals[:number], spreads[:number], noise[1], key, scratch)
+        for k in range(number):
+            t = driven[k]
+            sign = -1 if signed and t == planes - 1 else 1
             if converter[0]:
-                shots, lost = integrate(
-                    column, spikes[0], spikes[1], spikes[2], spikes[3], converter[2], charge, partial, t, negative
-                )
+                shots, lost = integrate(totals[k], spikes, converter[2], charge, partial, t, sign)
                 fired += shots
                 clipped += lost
             else:
-                clipped += convert(column, half, shift, converter[1], converter[2], partial, t, negative)
-        if driven:
-            fold(partial, place, tile[0], tile[1], sums[w])
-            if spikes[2]:
-                charge[:] = 0.0
+                clipped += convert(totals[k], half, shift, low, high, partial, np.int32(t), np.int32(sign))
+        fold(partial, place, tile[0], tile[1], sums[w])
+        if spikes[2]:
+            charge[:] = 0.0
     return clipped, fired
 
 
@@ -113,62 +109,53 @@ def read_values(
     noise: tuple[bool, np.float32, int],
     stream: np.uint64,
     first_read: int,
-    reads: tuple[int, int],
+    reads: int,
     converter: tuple[bool, int, int],
     spikes: tuple[float, float, bool, bool],
     half: NDArray[np.int64],
     shift: NDArray[np.int64],
     place: NDArray[np.float64],
-    tile: tuple[int, int, int],
+    tile: tuple[int, int],
     sums: NDArray[np.float64],
 ) -> tuple[int, int]:
     """As `read_bits`, for reads of several bits a row (`ChunkValues`); chunk_shift (T,) of each converted read."""
     windows, number, rows = drive.shape
     width = len(half)
-    total, variance = np.empty(width, np.int64), np.empty(width, np.int64)
+    totals, spreads = np.empty((number, width), np.int64), np.empty((number, width), np.int64)
     partial = np.zeros(width, np.int64)
     charge = np.zeros((2, width))
-    scratch = np.empty((3, width), np.float32)
+    scratch = np.empty((3, number * width), np.float32)
     clipped, fired = 0, 0
     for w in range(windows):
         for t in range(number):
-            total[:] = 0
-            variance[:] = 0
-            for r in range(rows):
-                x = drive[w, t, r]
-                if x == 0:
-                    continue
-                row = cells[r]
-                for c in range(width):
-                    total[c] += x * row[c]
-                if noise[0]:
-                    x2, spread = power[w, t, r], variances[r]
-                    for c in range(width):
-                        variance[c] += x2 * spread[c]
+            sum_products(cells, drive[w, t], totals[t])
             if noise[0]:
-                key = read_key(stream, first_read + w * reads[0] + t * reads[1])
-                add_noise(total, variance, noise[1], noise[2], key ^ np.uint64(tile[2]), scratch)
-            negative = signed and t == number - 1
+                sum_products(variances, power[w, t], spreads[t])
+        if noise[0]:
+            key = read_key(stream, first_read + w * reads)
+            add_noise_wide(totals, spreads, noise[1], noise[2], key, scratch)
+        for t in range(number):
+            sign = -1 if signed and t == number - 1 else 1
             if converter[0]:
-                shots, lost = integrate(
-                    total,
-                    spikes[0],
-                    spikes[1],
-                    spikes[2],
-                    spikes[3],
-                    converter[2],
-                    charge,
-                    partial,
-                    chunk_shift[t],
-                    negative,
-                )
+                shots, lost = integrate(totals[t], spikes, converter[2], charge, partial, chunk_shift[t], sign)
                 fired += shots
                 clipped += lost
             else:
-                clipped += convert(
-                    total, half, shift, converter[1], converter[2], partial, chunk_shift[t], negative
+                clipped += convert_wide(
+                    totals[t], half, shift, converter[1], converter[2], partial, chunk_shift[t], sign
                 )
         fold(partial, place, tile[0], tile[1], sums[w])
         if spikes[2]:
             charge[:] = 0.0
     return clipped, fired
+
+
+@compiled
+def sum_products(cells: NDArray[np.int64], drive: NDArray[np.int64], total: NDArray[np.int64]) -> None:
+    """Set total (C,) to drive (rows,) times cells (rows, C)."""
+    total[:] = 0
+    for r in range(len(drive)):
+        x, row = drive[r], cells[r]
+        if x != 0:
+            for c in range(len(total)):
+                total[c] += x * row[c]

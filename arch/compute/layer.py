@@ -11,7 +11,7 @@ from pillarsim.arch.compute.converters import ConverterRange
 from pillarsim.arch.compute.fixed_point import FixedLayer
 from pillarsim.arch.compute.kernel import partial_sums, read_bits, read_values
 from pillarsim.arch.compute.reading import ReadRule
-from pillarsim.arch.compute.windows import ROWS_PER_TABLE, Windows, bit_lists, chunk_values, place_windows
+from pillarsim.arch.compute.windows import ROWS_PER_TABLE, Windows, bit_lists, chunk_values, place_windows, row_drive
 from pillarsim.arch.placement import PlacedLayer
 
 _WINDOW_BYTES = 1 << 20  # bit planes or chunk values held at once: stays in a core's second-level cache
@@ -61,9 +61,11 @@ def run_layer(setup: LayerSetup, codes: NDArray[np.int32], first_image: int) -> 
         view = sums[start * matrix.windows : (start + len(part)) * matrix.windows]
         first_window = (first_image + start) * matrix.windows
         read = _read_packed if fixed.packed else _read_values
-        lost, fired = read(setup, windows, first_window, view, totals)
+        lost, fired = read(setup, windows, first_window, view)
+        totals += row_drive(windows, len(part), setup.rule.chunks(matrix.input))
         clipped, spikes = clipped + lost, spikes + fired
-    return sums, ReadCounts(len(sums), clipped, spikes, *totals)
+    full = float((1 << setup.rule.chunk_bits) - 1)
+    return sums, ReadCounts(len(sums), clipped, spikes, totals[0], totals[1] / full, totals[2] / full**2)
 
 
 def _groups(layer: PlacedLayer) -> list[tuple[int, tuple[int, int]]]:
@@ -86,21 +88,21 @@ def _spikes(setup: LayerSetup) -> tuple[float, float, bool, bool]:
 
 
 def _read_packed(
-    setup: LayerSetup, windows: Windows, first_window: int, sums: NDArray[np.float64], totals: NDArray[np.float64]
+    setup: LayerSetup, windows: Windows, first_window: int, sums: NDArray[np.float64]
 ) -> tuple[int, int]:
     layer, fixed, codes = setup.layer, setup.fixed, setup.layer.matrix.input
     groups = _groups(layer)
-    clipped = spikes = 0
+    tiles, clipped, spikes = len(fixed.cells), 0, 0
     noise = _noise(fixed)
     largest = max(stop - start for _, (start, stop) in groups)
     width = fixed.cells.shape[2] * (2 if noise[0] else 1)
     scratch = np.empty((16 * -(-largest // ROWS_PER_TABLE), width), np.int32)
     weights = np.array([chunk.weight for chunk in setup.rule.chunks(codes)])
     for number, (block, group) in enumerate(groups):
-        lists = bit_lists(windows, group, codes.bits)
+        lists = bit_lists(windows, group, codes.bits, _needs_inputs(fixed))
         rows = slice(*group)
         table = scratch[: 16 * lists.tables]
-        for tile in range(len(fixed.cells)):
+        for tile in range(tiles):
             partial_sums(fixed.cells[tile, rows], fixed.noise[tile, rows], table)
             first = tile * fixed.tile_outputs
             lost, fired = read_bits(
@@ -110,36 +112,34 @@ def _read_packed(
                 codes.signed,
                 noise,
                 setup.stream,
-                first_window * len(groups) * codes.bits + number * codes.bits,
-                (len(groups) * codes.bits, 1),
+                (first_window * len(groups) + number) * tiles + tile,
+                len(groups) * tiles,
                 _converter(setup),
                 _spikes(setup),
                 fixed.half,
                 fixed.shift,
                 fixed.place[block, tile],
-                (fixed.columns, fixed.tile_outputs, tile),
+                (fixed.columns, fixed.tile_outputs),
                 sums[:, first : first + fixed.tile_outputs],
             )
             clipped, spikes = clipped + lost, spikes + fired
-        _add_inputs(setup, block, lists.ones, weights, sums)
-        totals[:, rows] += lists.row_ones
+        if _needs_inputs(fixed):
+            _add_inputs(setup, block, lists.ones.astype(np.int64), weights, sums)
     return clipped, spikes
 
 
 def _read_values(
-    setup: LayerSetup, windows: Windows, first_window: int, sums: NDArray[np.float64], totals: NDArray[np.float64]
+    setup: LayerSetup, windows: Windows, first_window: int, sums: NDArray[np.float64]
 ) -> tuple[int, int]:
     layer, rule, fixed, codes = setup.layer, setup.rule, setup.fixed, setup.layer.matrix.input
     groups, plan, together = _groups(layer), rule.chunks(codes), rule.analog_accumulate
     shifts = np.array([chunk.shift for chunk in plan])
-    highs = np.array([chunk.high for chunk in plan])
     weights = np.ones(1, np.int64) if together else np.array([chunk.weight for chunk in plan])
-    full, reads = (1 << rule.chunk_bits) - 1, rule.conversions(codes)
-    clipped = spikes = 0
+    tiles, clipped, spikes = len(fixed.cells), 0, 0
     for number, (block, group) in enumerate(groups):
-        values = chunk_values(windows, group, codes.bits, shifts, highs, together)
+        values = chunk_values(windows, group, plan, together)
         rows = slice(*group)
-        for tile in range(len(fixed.cells)):
+        for tile in range(tiles):
             first = tile * fixed.tile_outputs
             lost, fired = read_values(
                 fixed.cells[tile, rows],
@@ -150,22 +150,24 @@ def _read_values(
                 codes.signed and not together,
                 _noise(fixed),
                 setup.stream,
-                (first_window * len(groups) + number) * reads,
-                (len(groups) * reads, 1),
+                (first_window * len(groups) + number) * tiles + tile,
+                len(groups) * tiles,
                 _converter(setup),
                 _spikes(setup),
                 fixed.half,
                 fixed.shift,
                 fixed.place[block, tile],
-                (fixed.columns, fixed.tile_outputs, tile),
+                (fixed.columns, fixed.tile_outputs),
                 sums[:, first : first + fixed.tile_outputs],
             )
             clipped, spikes = clipped + lost, spikes + fired
-        _add_inputs(setup, block, values.sums, weights, sums)
-        totals[0, rows] += values.driven
-        totals[1, rows] += values.total / full
-        totals[2, rows] += values.squares / full**2
+        if _needs_inputs(fixed):
+            _add_inputs(setup, block, values.sums, weights, sums)
     return clipped, spikes
+
+
+def _needs_inputs(fixed: FixedLayer) -> bool:
+    return bool(fixed.input_place.any() or (fixed.base and fixed.base_place.any()))
 
 
 def _add_inputs(

@@ -35,20 +35,21 @@ def normals(key: np.uint64, uniform: NDArray[np.float32], tail: NDArray[np.float
 
     uniform and tail are scratch of the same length. Loops of one kind of work each, so that they become vectors.
     """
+    count = len(draws)
     first, second = np.uint32(key), np.uint32(key >> np.uint64(32))
-    for c in range(len(draws)):
+    for c in range(count):
         h = np.uint32(first + np.uint32(np.uint32(c) * np.uint32(0x9E3779B9)))
-        h = np.uint32(np.uint32(h ^ (h >> np.uint32(16))) * np.uint32(0x21F0AAAD)) ^ second
+        h = np.uint32(np.uint32(np.uint32(h ^ (h >> np.uint32(16))) * np.uint32(0x21F0AAAD)) ^ second)
         h = np.uint32(np.uint32(h ^ (h >> np.uint32(15))) * np.uint32(0xD35A2D97))
         h = np.uint32(h ^ (h >> np.uint32(15)))
-        x = (np.float32(np.int32(h) >> np.int32(8)) + np.float32(0.5)) * np.float32(2.0**-23)
+        x = (np.float32(np.int32(np.int32(h) >> np.int32(8))) + np.float32(0.5)) * np.float32(2.0**-23)
         uniform[c] = x
         tail[c] = (np.float32(1.0) - x) * (np.float32(1.0) + x)
     bits = tail.view(np.int32)
-    for c in range(len(draws)):
-        draws[c] = np.float32(np.int32(bits[c] >> np.int32(23)) - np.int32(127))
-        bits[c] = (bits[c] & np.int32(0x7FFFFF)) | np.int32(0x3F800000)
-    for c in range(len(draws)):
+    for c in range(count):
+        draws[c] = np.float32(np.int32(np.int32(bits[c] >> np.int32(23)) - np.int32(127)))
+        bits[c] = np.int32(np.int32(bits[c] & np.int32(0x7FFFFF)) | np.int32(0x3F800000))
+    for c in range(count):
         m = tail[c] - np.float32(1.5)
         w = -(draws[c] * _LN2 + (_L0 + m * (_L1 + m * (_L2 + m * (_L3 + m * _L4)))))
         p = _Q0 + w * (_Q1 + w * (_Q2 + w * (_Q3 + w * (_Q4 + w * (_Q5 + w * (_Q6 + w * _Q7))))))

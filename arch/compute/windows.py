@@ -5,16 +5,17 @@ Rows are in im2col order (channel, kernel row, kernel column); windows go image 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pillarsim.arch.compute.coding import Chunk
 from pillarsim.arch.compute.jit import compiled
 from pillarsim.arch.placement import QuantizedMatrix
 
 ROWS_PER_TABLE = 4  # rows whose 16 partial sums are looked up at once
-_POPCOUNT = np.array([bin(value).count("1") for value in range(256)], np.int32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,32 +60,28 @@ class BitLists:
     """Which partial sums each bit plane of each window needs, for one row group.
 
     entries (W, T, L) int32: numbers of table entries (table * 16 + pattern of 4 rows), patterns of zeros left out,
-    filled up with entry 0 (a zero) to a multiple of 4; counts (W, T): how many; ones (W, T): driven rows;
-    row_ones (rows,): bits that are 1, over all windows and planes; tables: tables of 4 rows in use.
+    filled up with entry 0 (a zero) to a multiple of 4; counts (W, T): how many; ones (W, T): driven rows, or
+    (W, 0) where nobody asked; tables: tables of 4 rows in use.
     """
 
     entries: NDArray[np.int32]
     counts: NDArray[np.int32]
-    ones: NDArray[np.int64]
-    row_ones: NDArray[np.int64]
+    ones: NDArray[np.int32]
     tables: int
 
 
-def bit_lists(windows: Windows, group: tuple[int, int], bits: int) -> BitLists:
+def bit_lists(windows: Windows, group: tuple[int, int], bits: int, want_ones: bool) -> BitLists:
     """Bit planes (two's complement patterns, lowest first) of the rows `group` of all windows."""
     rows = windows.offsets[group[0] : group[1]]
     count = len(windows.bases)
-    tables = 2 * -(-len(rows) // 8)
+    room = 2 * -(-len(rows) // 8) + 4  # every pattern of 4 rows, and filling
     lists = BitLists(
-        np.empty((count, bits, -(-tables // 4) * 4), np.int32),
+        np.empty((count, bits, room), np.int32),
         np.empty((count, bits), np.int32),
-        np.empty((count, bits), np.int64),
-        np.zeros(len(rows), np.int64),
+        np.zeros((count, bits if want_ones else 0), np.int32),
         -(-len(rows) // ROWS_PER_TABLE),
     )
-    _fill_bit_lists(
-        windows.codes, windows.bases, rows, _POPCOUNT, lists.entries, lists.counts, lists.ones, lists.row_ones
-    )
+    _fill_bit_lists(windows.codes, windows.bases, rows, lists.entries, lists.counts, lists.ones)
     return lists
 
 
@@ -100,48 +97,49 @@ def _transpose(x: np.uint64) -> np.uint64:
 
 
 @compiled
+def _ones(mask: np.uint64) -> np.uint64:
+    """Bits that are 1 in a byte."""
+    mask = mask - ((mask >> np.uint64(1)) & np.uint64(0x55))
+    mask = (mask & np.uint64(0x33)) + ((mask >> np.uint64(2)) & np.uint64(0x33))
+    return (mask + (mask >> np.uint64(4))) & np.uint64(0x0F)
+
+
+@compiled
 def _fill_bit_lists(
     codes: NDArray[np.int32],
     bases: NDArray[np.int64],
     rows: NDArray[np.int64],
-    popcount: NDArray[np.int32],
     entries: NDArray[np.int32],
     counts: NDArray[np.int32],
-    ones: NDArray[np.int64],
-    row_ones: NDArray[np.int64],
+    ones: NDArray[np.int32],
 ) -> None:
     planes, number = entries.shape[1], len(rows)
+    blocks = (number + 7) // 8
+    turned = np.empty(blocks, np.uint64)
     for w in range(len(bases)):
-        base = bases[w]
-        for t in range(planes):
-            counts[w, t] = 0
-            ones[w, t] = 0
-        for first in range(0, number, 8):
-            last = min(first + 8, number)
-            for low in range(0, planes, 8):
+        here = codes[bases[w] :]
+        for low in range(0, planes, 8):
+            for block in range(blocks):
                 packed = np.uint64(0)
-                for r in range(first, last):
-                    byte = (codes[base + rows[r]] >> low) & 255
-                    packed |= np.uint64(byte) << np.uint64(8 * (r - first))
-                if packed == 0:
-                    continue
-                kept = (1 << min(8, planes - low)) - 1
-                for r in range(first, last):
-                    row_ones[r] += popcount[(packed >> np.uint64(8 * (r - first))) & np.uint64(kept)]
-                turned = _transpose(packed)
-                for t in range(low, min(low + 8, planes)):
-                    mask = np.int64((turned >> np.uint64(8 * (t - low))) & np.uint64(255))
-                    n = counts[w, t]
-                    entries[w, t, n] = 4 * first + (mask & 15)
-                    n += (mask & 15) != 0
-                    if mask >> 4:
-                        entries[w, t, n] = 4 * first + 16 + (mask >> 4)
-                        n += 1
-                    counts[w, t] = n
-                    ones[w, t] += popcount[mask]
-        for t in range(planes):
-            for n in range(counts[w, t], (counts[w, t] + 3) // 4 * 4):
-                entries[w, t, n] = 0
+                for r in range(8 * block, min(8 * block + 8, number)):
+                    byte = np.uint64((here[rows[r]] >> low) & 255)
+                    packed = (packed >> np.uint64(8)) | (byte << np.uint64(56))
+                packed >>= np.uint64(8 * max(8 * block + 8 - number, 0))
+                turned[block] = _transpose(packed) if packed else packed
+            for t in range(low, min(low + 8, planes)):
+                row, n = entries[w, t], 0
+                for block in range(blocks):
+                    mask = (turned[block] >> np.uint64(8 * (t - low))) & np.uint64(255)
+                    first, second = np.int64(mask & np.uint64(15)), np.int64(mask >> np.uint64(4))
+                    row[n] = 32 * block + first
+                    n += first != 0
+                    row[n] = 32 * block + 16 + second
+                    n += second != 0
+                counts[w, t] = n
+                row[n : n + 3] = 0
+                if ones.shape[1] > 0:
+                    for block in range(blocks):
+                        ones[w, t] += _ones((turned[block] >> np.uint64(8 * (t - low))) & np.uint64(255))
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,85 +148,61 @@ class ChunkValues:
 
     drive (W, T, rows) int64: chunk values, or whole signed codes where chunks add up before the conversion;
     power (W, T, rows): the squares that scale read noise (sum of 4^shift x^2 over chunks that add up before);
-    sums (W, T): drive summed over rows; per row over all windows and chunks: driven (chunks that are not 0),
-    total (sum of chunk values), squares (sum of their squares).
+    sums (W, T): drive summed over rows.
     """
 
     drive: NDArray[np.int64]
     power: NDArray[np.int64]
     sums: NDArray[np.int64]
-    driven: NDArray[np.int64]
-    total: NDArray[np.int64]
-    squares: NDArray[np.int64]
 
 
-def chunk_values(
-    windows: Windows,
-    group: tuple[int, int],
-    bits: int,
-    shifts: NDArray[np.int64],
-    highs: NDArray[np.int64],
-    together: bool,
-) -> ChunkValues:
+def chunk_values(windows: Windows, group: tuple[int, int], plan: Sequence[Chunk], together: bool) -> ChunkValues:
     """Chunk values of the rows `group`; `together` gives one read of whole codes instead of one a chunk."""
     rows = windows.offsets[group[0] : group[1]]
-    reads = 1 if together else len(shifts)
-    shape = (len(windows.bases), reads, len(rows))
-    values = ChunkValues(
-        np.empty(shape, np.int64),
-        np.empty(shape, np.int64),
-        np.zeros(shape[:2], np.int64),
-        *(np.zeros(len(rows), np.int64) for _ in range(3)),
-    )
-    _fill_chunk_values(
-        windows.codes,
-        windows.bases,
-        rows,
-        (1 << bits) - 1,
-        shifts,
-        highs,
-        together,
-        values.drive,
-        values.power,
-        values.sums,
-        values.driven,
-        values.total,
-        values.squares,
-    )
-    return values
+    codes = windows.codes[windows.bases[:, None] + rows].astype(np.int64)[:, None]
+    shifts = np.array([chunk.shift for chunk in plan])[:, None]
+    values = (codes >> shifts) & np.array([chunk.high for chunk in plan])[:, None]
+    if together:
+        power = (values**2 << 2 * shifts).sum(axis=1, keepdims=True)
+        return ChunkValues(codes, power, codes.sum(axis=2))
+    return ChunkValues(values, values**2, values.sum(axis=2))
+
+
+def row_drive(windows: Windows, images: int, plan: Sequence[Chunk]) -> NDArray[np.int64]:
+    """Per row, over all windows and chunks (3, R): chunks that are not 0, their sum, and the sum of their squares."""
+    codes = windows.codes.reshape(images, -1)
+    maps = np.zeros((3, codes.shape[1]), np.int64)
+    for chunk in plan:
+        _add_drive(codes, np.int32(chunk.shift), np.int32(chunk.high), *maps)
+    first_image = windows.bases[: len(windows.bases) // images]
+    return _sum_windows(maps, first_image, windows.offsets)
 
 
 @compiled
-def _fill_chunk_values(
+def _add_drive(
     codes: NDArray[np.int32],
-    bases: NDArray[np.int64],
-    rows: NDArray[np.int64],
-    mask: int,
-    shifts: NDArray[np.int64],
-    highs: NDArray[np.int64],
-    together: bool,
-    drive: NDArray[np.int64],
-    power: NDArray[np.int64],
-    sums: NDArray[np.int64],
+    shift: np.int32,
+    high: np.int32,
     driven: NDArray[np.int64],
     total: NDArray[np.int64],
     squares: NDArray[np.int64],
 ) -> None:
-    for w in range(len(bases)):
-        for r in range(len(rows)):
-            code = np.int64(codes[bases[w] + rows[r]])
-            if together:
-                drive[w, 0, r] = code
-                power[w, 0, r] = 0
-                sums[w, 0] += code
-            for t in range(len(shifts)):
-                value = ((code & mask) >> shifts[t]) & highs[t]
-                driven[r] += value != 0
-                total[r] += value
-                squares[r] += value * value
-                if together:
-                    power[w, 0, r] += (value * value) << (2 * shifts[t])
-                else:
-                    drive[w, t, r] = value
-                    power[w, t, r] = value * value
-                    sums[w, t] += value
+    for n in range(codes.shape[0]):
+        image = codes[n]
+        for i in range(len(image)):
+            value = np.int32(np.int32(image[i] >> shift) & high)
+            driven[i] += value != 0
+            total[i] += value
+            squares[i] += np.int64(value) * np.int64(value)
+
+
+@compiled
+def _sum_windows(
+    maps: NDArray[np.int64], bases: NDArray[np.int64], offsets: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    sums = np.zeros((maps.shape[0], len(offsets)), np.int64)
+    for k in range(maps.shape[0]):
+        for base in bases:
+            for r in range(len(offsets)):
+                sums[k, r] += maps[k, base + offsets[r]]
+    return sums

@@ -19,23 +19,24 @@ from pillarsim.arch.simulate.ports import Key, Server, Service
 
 __all__ = ["PixelRing", "TileInput", "share_pixels"]
 
-WRITE, READ = 1, 0  # kinds of requests at a port, in the order of ties: reads before writes
+WRITE, READ = 1, 0  # kinds of requests at a port, in the order of ties within a layer; a write is of its sender's
 
 
 def share_pixels(layer: str, tile: int, size_bits: int, sharers: int, pixel_bits: int, least: int) -> int:
     """Return how many pixels an equal share of a tile's buffer holds. Raises FitError if fewer than `least`."""
     pixels = size_bits // sharers // pixel_bits
     if pixels < least:
+        needed, share = least * pixel_bits, size_bits // sharers
         raise FitError(
-            f"layer {layer!r} in tile {tile}: one window and one row of its input take "
-            f"{_bytes(least * pixel_bits)} bytes, but its share of the tile buffer has {_bytes(size_bits // sharers)} ({sharers} layers share "
-            f"{_bytes(size_bits)}); expected tile.buffer.size of at least {_bytes(least * pixel_bits * sharers)} B"
+            f"layer {layer!r} in tile {tile}: one window and one row of its input take {_bytes(needed)} bytes, "
+            f"but its share of the tile buffer has {_bytes(share)} ({sharers} layers share {_bytes(size_bits)}); "
+            f"expected tile.buffer.size of at least {_bytes(needed * sharers)} B"
         )
     return pixels
 
 
 def _bytes(bits: int) -> str:
-    return f"{bits / 8:g}"
+    return f"{bits / 8:.12g}"
 
 
 class PixelRing:

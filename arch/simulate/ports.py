@@ -19,7 +19,7 @@ from pillarsim.arch.ledger import Ledger
 from pillarsim.arch.simulate.kernel import GRANT, Kernel
 from pillarsim.arch.simulate.power import PowerTracker
 
-__all__ = ["Key", "Server", "Service", "SteppedServer", "make_server"]
+__all__ = ["Key", "OnTime", "Server", "Service", "SteppedServer", "make_server"]
 
 Key: TypeAlias = tuple[int, int, int, int, int]
 OnTime: TypeAlias = Callable[[int], None]

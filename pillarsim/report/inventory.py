@@ -17,6 +17,8 @@ from pillarsim.arch.chip import Chip
 from pillarsim.arch.chip.load import LoadedChip
 from pillarsim.arch.component import Component, stated_peak_power_w
 from pillarsim.arch.components import build_components, chip_clock
+from pillarsim.arch.errors import InputError
+from pillarsim.arch.located import located
 from pillarsim.arch.reader import KeyPath, dotted
 from pillarsim.devices.costs import product, total
 
@@ -27,7 +29,10 @@ TILE_PATHS = ("tile.", "mesh.")  # parts that a tile's totals count: its own and
 def inventory(loaded: LoadedChip) -> dict[str, Any]:
     """Return everything that `show` prints; raises InputError for cards that are unknown or do not fit."""
     chip = loaded.chip
-    components = build_components(chip)
+    try:
+        components = build_components(chip)
+    except InputError as error:
+        raise located(error, loaded) from None
     clock = chip_clock(chip)
     tile = [component for component in components if component.path.startswith(TILE_PATHS)]
     return {

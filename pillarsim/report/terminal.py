@@ -31,7 +31,8 @@ def render(report: dict[str, Any]) -> str:
 
 def _title(report: dict[str, Any]) -> str:
     options, chip, workload = report["options"], report["chip"], report["workload"]
-    seeds = f"{len(report['accuracy']['per_seed'])} device seeds" if report["accuracy"]["samples"] else "values skipped"
+    count = len(report["accuracy"]["per_seed"])
+    seeds = f"{count} device seed{'s' if count > 1 else ''}" if report["accuracy"]["samples"] else "values skipped"
     return (
         f"{chip['name']} running {workload['name']}    {report['accuracy']['samples']} images, {seeds}, "
         f"{options['images']} timed, detail: {report['events']['detail']}, seed {report['seed']}"
@@ -75,8 +76,8 @@ def _summary(report: dict[str, Any]) -> str:
         ),
         (
             "IR drop estimate",
-            f"{percent(report['ir_drop']['mean'], 2)} mean, {percent(report['ir_drop']['worst'], 2)} worst cell "
-            f"({report['ir_drop']['layer']}; values use ideal wires)",
+            f"{percent(report['ir_drop']['mean'])} mean, {percent(report['ir_drop']['worst'])} worst cell with all "
+            f"rows on ({report['ir_drop']['layer']}); the values use ideal wires",
         ),
         ("activity", report["activity"]["source"]),
     ]

@@ -119,7 +119,7 @@ def test_tables_are_written_whole(tmp_path: Path, capsys: pytest.CaptureFixture[
         (["--set", "array.columns=1"], "too small for one weight slice"),
         (["--set", "tile.count={x: 1, y: 1}", "--set", "tile.arrays=8"], "missing"),
         (["--set", "array.read_voltage=9 V"], "highest declared supply"),
-        (["--set", "mapping.replicas={fc9: 2}"], "did you mean 'fc1'"),
+        (["--set", "mapping.replicas={fc9: 2}"], "expected a matrix layer (fc1, fc2, fc3)"),
         (["--samples", "some"], "whole number from 0, or 'all'"),
         (["--data-dir", "no/such/folder"], "no/such/folder"),
         (["--json", "no/such/folder/x.json"], "cannot be written"),

@@ -42,6 +42,7 @@ def test_survey_splits_its_energy_into_dynamic_and_static() -> None:
     energy = survey_energy_j(8, 32e-9, 1e8)
     dynamic = cost.actions["convert"].energy_j
     assert dynamic is not None
+    assert cost.leakage_w is not None
     assert cost.leakage_w == pytest.approx(0.2 * energy * 1e8)
     assert dynamic * 1e8 + cost.leakage_w == pytest.approx(energy * 1e8)
     assert cost.actions["convert"].time_ps == 10_000

@@ -4,6 +4,7 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -133,7 +134,7 @@ def test_ir_drop_of_the_circuit_simulators_cases(shared: Path) -> None:
     assert checked >= 8
 
 
-def _lines(spec: dict[str, float]) -> Lines:
+def _lines(spec: dict[str, Any]) -> Lines:
     planar = spec["geometry"] == "2d"
     return Lines(
         rows=int(spec["rows"]),
@@ -146,3 +147,12 @@ def _lines(spec: dict[str, float]) -> Lines:
         sense_ohm=spec["r_sense"],
         select_ohm=spec.get("r_on", 0.0),
     )
+
+
+def test_ir_drop_thins_with_the_driven_rows() -> None:
+    """Fewer driven rows load the bit lines less; the word line's own share stays."""
+    lines = Lines(64, 64, word_line_ohm=2.0, bit_line_ohm=2.0, driver_ohm=50.0, sense_ohm=50.0)
+    full, half, none = (ir_drop(lines, 1e-6, 64, density) for density in (1.0, 0.5, 0.0))
+    assert none.mean < half.mean < full.mean
+    word = Lines(64, 64, word_line_ohm=2.0, driver_ohm=50.0)
+    assert none.mean == pytest.approx(ir_drop(word, 1e-6, 64).mean)

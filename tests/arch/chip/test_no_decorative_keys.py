@@ -24,8 +24,8 @@ VERTICAL: Sets = (
     "write.scheme=half",
 )
 FIRE: Sets = (
-    "readout={converter: integrate_and_fire, range: null, rate: null, model: null, calibration_percentile: null, "
-    "neuron: {capacitance: 2 fF, threshold: 0.3 V, window: 20 ns, residual: kept}}",
+    "readout={converter: integrate_and_fire, neuron: {capacitance: 2 fF, threshold: 0.3 V, window: 20 ns, "
+    "residual: kept}}",
 )
 RESET: Sets = ("write.reset={voltage: 2 V, pulse: 50 ns}",)
 GATED: Sets = (
@@ -65,7 +65,8 @@ def kinds(annotation: Any) -> list[Any]:
 def numbers(sets: Sets) -> str:
     """The report's results of one short run, without what merely names the run."""
     options = RunOptions(samples=30, seeds=1, images=2)
-    report = run(load_chip("hfox_planar_128", ("mapping.calibration_samples=40", *sets)), load_network("mnist-lenet5"), options)
+    loaded = load_chip("hfox_planar_128", ("mapping.calibration_samples=40", *sets))
+    report = run(loaded, load_network("mnist-lenet5"), options)
     for key in ("chip", "options", "versions", "events", "models", "warnings"):
         report.pop(key)
     return json.dumps(report)
@@ -91,11 +92,14 @@ def part_cases(level: str, base: Sets) -> dict[str, tuple[Sets, Sets]]:
             card = OTHER_CARD[role]
             moved = (*base, f"tile.{role}=null", f"tile.macro.{role}={{component: {card}}}")
         back = "relu" if role == "activation" else "register_file"
-        other = OTHER_CARD[role] if level == "tile" else {"shift_add": "shift_add", "adder": "adder_32b"}.get(role, back)
+        shipped = {"shift_add": "shift_add", "adder": "adder_32b"}.get(role, back)
+        other = OTHER_CARD[role] if level == "tile" else shipped
         other = "maxpool" if role == "pooling" and level == "tile.macro" else other
         cases[f"{level}.{role}.component"] = (moved, (f"{level}.{role}.component={other}",))
-        cases[f"{level}.{role}.count"] = (moved, (f"{level}.{role}.count=3", f"{level}.{role}.shared_by=1"))
-        cases[f"{level}.{role}.shared_by"] = (moved, (f"{level}.{role}.count=1", f"{level}.{role}.shared_by=2"))
+        # A register file's bits are those of its arrays, however many units hold them; other cards count.
+        counted = (*moved, f"{level}.{role}.component={OTHER_CARD[role]}")
+        cases[f"{level}.{role}.count"] = (counted, (f"{level}.{role}.count=3", f"{level}.{role}.shared_by=1"))
+        cases[f"{level}.{role}.shared_by"] = (counted, (f"{level}.{role}.count=1", f"{level}.{role}.shared_by=2"))
     extra = f"{level}.extra={{spare: {{component: isaac_tile_output_register}}}}"
     cases[f"{level}.extra.component"] = ((*base, extra), (f"{level}.extra.spare.component=relu",))
     cases[f"{level}.extra.count"] = ((*base, extra), (f"{level}.extra.spare.count=2",))
@@ -120,7 +124,7 @@ CASES: dict[str, tuple[Sets, Sets]] = {
     "global_buffer.component": ((), ("global_buffer.component=isaac_edram",)),
     "global_buffer.size": ((), ("global_buffer.size=32 KiB",)),
     "global_buffer.width": ((), ("global_buffer.width=32",)),
-    "global_buffer.ports": ((), ("global_buffer.ports=2",)),
+    "global_buffer.ports": (("global_buffer.width=1",), ("global_buffer.ports=2",)),
     "mesh.link_width": ((), ("mesh.link_width=8",)),
     "mesh.header_bits": ((), ("mesh.header_bits=64",)),
     "mesh.router.component": ((), ("mesh.router.component=isaac_router",)),
@@ -146,7 +150,7 @@ CASES: dict[str, tuple[Sets, Sets]] = {
     "tile.buffer.component": ((), ("tile.buffer.component=isaac_edram",)),
     "tile.buffer.size": ((), ("tile.buffer.size=4 KiB",)),
     "tile.buffer.width": ((), ("tile.buffer.width=32",)),
-    "tile.buffer.ports": ((), ("tile.buffer.ports=2",)),
+    "tile.buffer.ports": (("tile.buffer.width=4",), ("tile.buffer.ports=2",)),
     "array.geometry": ((), VERTICAL),
     "array.layers": (VERTICAL, ("array.layers=8",)),
     "array.rows": ((), ("array.rows=64",)),
@@ -217,8 +221,8 @@ CASES: dict[str, tuple[Sets, Sets]] = {
     "write.shared_by": ((), ("write.shared_by=4",)),
     "idle.arrays": ((), ("idle.arrays=clock_gated",)),
     "idle.converters": ((), ("idle.converters=clock_gated",)),
-    "idle.buffers": ((), ("idle.buffers=gated",)),
-    "idle.digital": ((), ("idle.digital=on",)),
+    "idle.buffers": ((), ("idle.buffers=clock_gated",)),
+    "idle.digital": ((), ("idle.digital=clock_gated",)),
     "idle.after": (GATED, ("idle.after=50 ns",)),
     "idle.wake_up.time": (GATED, ("idle.wake_up.time=100 ns",)),
     "idle.wake_up.energy": (GATED, ("idle.wake_up.energy=10 pJ",)),

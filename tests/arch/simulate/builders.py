@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -92,7 +93,7 @@ def _layer(name: str, stream: tuple[int, int, int], spec: Spec, slots: list[int]
 
 def _split(length: int, parts: int) -> list[tuple[int, int]]:
     bounds = np.linspace(0, length, min(parts, length) + 1).astype(int)
-    return [(int(start), int(stop)) for start, stop in zip(bounds[:-1], bounds[1:], strict=True)]
+    return [(int(start), int(stop)) for start, stop in pairwise(bounds)]
 
 
 def _block(start: int, stop: int, groups: int) -> RowBlock:
@@ -100,7 +101,7 @@ def _block(start: int, stop: int, groups: int) -> RowBlock:
 
 
 def _arrays(spec: Spec, blocks: int, where: tuple[int, ...], slots: list[int]) -> tuple[PlacedArray, ...]:
-    made = []
+    made: list[PlacedArray] = []
     for block in range(blocks):
         for units in _split(spec.outputs * spec.slices, spec.columns):
             tile = where[len(made) % len(where)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from hypothesis import strategies as st
 
@@ -12,7 +13,8 @@ from pillarsim.arch.simulate.geometry import windows_of
 from pillarsim.arch.timing import Port, Timing, Unit
 from tests.arch.simulate.builders import RELU, SLOW, Spec, build, pool
 
-_POLICIES = st.sampled_from(["on", "clock_gated", "gated"])
+Policy = Literal["on", "clock_gated", "gated"]
+_POLICIES: st.SearchStrategy[Policy] = st.sampled_from(["on", "clock_gated", "gated"])
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,5 @@ def cases(draw: st.DrawFn) -> Case:
         after_ps=draw(small),
         wake_ps=draw(small),
     )
-    idle = Idle(
-        arrays=draw(_POLICIES), converters=draw(_POLICIES), buffers=draw(_POLICIES), digital=draw(_POLICIES)
-    )
+    idle = Idle(arrays=draw(_POLICIES), converters=draw(_POLICIES), buffers=draw(_POLICIES), digital=draw(_POLICIES))
     return Case(placement, timing, idle, draw(st.integers(1, 3)))

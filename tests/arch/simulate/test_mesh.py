@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -24,7 +25,7 @@ def send(detail: str, packets: list[Packet], timing: Timing = TIMING) -> tuple[l
     mesh = Mesh(kernel, timing, lambda: make_server(detail, kernel, ledger, None))
     for number, (at_ps, source, destination, bits) in enumerate(packets):
         key = (0, 0, 0, number, 0)
-        mesh.send(at_ps, (source, destination), bits, "a", key, lambda t, n=number: delivered.update({n: t}))
+        mesh.send(at_ps, (source, destination), bits, "a", key, partial(delivered.__setitem__, number))
     kernel.run()
     return [delivered[number] for number in range(len(packets))], ledger, mesh
 
