@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from pillarsim.devices.costs import ComponentCost
 
-GROUPS = ("arrays", "converters", "buffers", "digital", "global_buffer", "off_chip")
+GROUPS = ("arrays", "converters", "buffers", "digital", "mesh", "global_buffer", "off_chip")
 
 
 @dataclass(frozen=True)

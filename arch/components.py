@@ -30,6 +30,7 @@ __all__ = [
 GROUP = {
     "array": "arrays", "driver": "arrays", "sample_hold": "arrays", "write_circuit": "arrays",
     "converter": "converters", "buffer": "buffers", "global_buffer": "global_buffer", "off_chip": "off_chip",
+    "router": "mesh", "link": "mesh",
 }  # fmt: skip
 # actions that each role is charged for (one card must offer them all)
 ACTIONS: dict[str, tuple[str, ...]] = {

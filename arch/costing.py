@@ -20,7 +20,7 @@ from pillarsim.arch.trace import ProgrammingTrace, StateTimes, Trace
 
 PS = 1e-12  # seconds in a picosecond, exact by definition
 FROM_VALUES = (("array", "read"), ("array", "window"))  # charged from the activity of the values
-POLICY_OF_GROUP = {"global_buffer": "buffers", "off_chip": "digital"}
+POLICY_OF_GROUP = {"global_buffer": "buffers", "off_chip": "digital", "mesh": "digital"}
 
 
 @dataclass(frozen=True)

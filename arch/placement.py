@@ -32,7 +32,6 @@ class Codes:
         """Largest code."""
         return (1 << (self.bits - 1)) - 1 if self.signed else (1 << self.bits) - 1
 
-
     def reads(self, chunk_bits: int) -> int:
         """Chunks of `chunk_bits` that a code takes; a sign plane is a chunk of its own."""
         return -(-(self.bits - 1) // chunk_bits) + 1 if self.signed else -(-self.bits // chunk_bits)
@@ -114,7 +113,7 @@ class PlacedLayer:
     row_blocks: tuple[RowBlock, ...]
     replicas: tuple[tuple[PlacedArray, ...], ...]
     """arrays of each replica; every replica holds the whole layer"""
-    chunks: int = 0
+    chunks: int
     """reads that an input takes, for each row group"""
 
     @property

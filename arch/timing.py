@@ -50,7 +50,6 @@ class Timing:
     convert_ps       one conversion; an array's converters each do `slots` of them, one after another
     sample_hold      the next read may run while the last one is converted
     analog_bits      input chunks are summed before a single conversion
-    chunks           reads an input takes (per row group)
     """
 
     read_ps: int
@@ -58,7 +57,6 @@ class Timing:
     slots: int
     sample_hold: bool
     analog_bits: bool
-    chunks: int
     shift_add_ps: int
     buffer: Port
     bus: Port

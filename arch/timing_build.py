@@ -25,7 +25,6 @@ def build_timing(chip: Chip, components: Sequence[Component]) -> Timing:
         slots=clock.slots,
         sample_hold=clock.sample_hold,
         analog_bits=clock.analog_bits,
-        chunks=clock.chunks,
         shift_add_ps=_time_ps(by_role["shift_add"], "add"),
         buffer=_port(chip.tile.buffer, by_role["buffer"]),
         bus=Port(_time_ps(by_role["bus"], "transfer"), _bus_width(chip)),

@@ -62,7 +62,9 @@ def compile_network(
     )
     slots = _slots(tile, mapping.placement)
     layers = tuple(
-        place_layer(stage, matrix, array_shape(array), coding, mapping.replicas_of(stage.name), inputs.chunk_bits, slots)
+        place_layer(
+            stage, matrix, array_shape(array), coding, mapping.replicas_of(stage.name), inputs.chunk_bits, slots
+        )
         for stage, matrix in zip(stages, matrices, strict=True)
     )
     digest = _digest(codes, layers)

@@ -133,9 +133,7 @@ def _loaded_by(code: str) -> set[str]:
 
 def test_importing_the_package_is_light() -> None:
     """`import pillarsim` loads none of the heavy libraries, and dir() shows the public names."""
-    assert not _loaded_by("import pillarsim; assert set(pillarsim.__all__) <= set(dir(pillarsim))") & set(
-        HEAVY
-    )
+    assert not _loaded_by("import pillarsim; assert set(pillarsim.__all__) <= set(dir(pillarsim))") & set(HEAVY)
 
 
 def test_public_names_exist() -> None:

@@ -18,9 +18,7 @@ def test_package_links_to_the_folder(root: Path, folder: str) -> None:
     )
     target = link.readlink()
     assert target == Path("..") / folder, f"pillarsim/{folder} points to {target}, expected ../{folder}"
-    assert (link / "__init__.py").is_file(), (
-        f"{folder}/__init__.py is missing: the folder would not be installed"
-    )
+    assert (link / "__init__.py").is_file(), f"{folder}/__init__.py is missing: the folder would not be installed"
 
 
 @pytest.mark.parametrize("folder", FOLDERS)

@@ -10,9 +10,7 @@ import pytest
 
 
 def _run(command: list[str], cwd: Path, environment: dict[str, str] | None = None) -> str:
-    done = subprocess.run(
-        command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=240, check=False
-    )
+    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
@@ -20,9 +18,7 @@ def _run(command: list[str], cwd: Path, environment: dict[str, str] | None = Non
 @pytest.fixture(scope="module")
 def site(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder into which the wheel of this checkout is installed, without its dependencies."""
-    pytest.importorskip(
-        "setuptools", "77", reason="building the wheel needs setuptools >= 77 in the environment"
-    )
+    pytest.importorskip("setuptools", "77", reason="building the wheel needs setuptools >= 77 in the environment")
     folder = tmp_path_factory.mktemp("wheel")
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
     source = _copy_of_sources(root, folder / "source")

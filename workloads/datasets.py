@@ -73,16 +73,12 @@ def load_dataset(name: str, split: Split, limit: int | None = None, data_dir: Pa
     images_file, labels_file = root / f"{stem}-images-idx3-ubyte.gz", root / f"{stem}-labels-idx1-ubyte.gz"
     images, labels = read_idx(images_file, 3), read_idx(labels_file, 1)
     if len(images) != len(labels):
-        raise InputError(
-            f"{images_file}: {len(images)} images, but {len(labels)} labels in {labels_file.name}"
-        )
+        raise InputError(f"{images_file}: {len(images)} images, but {len(labels)} labels in {labels_file.name}")
     if len(labels) and int(labels.max()) >= _MNIST_CLASSES:
         raise InputError(f"{labels_file}: label {int(labels.max())}, expected 0 to {_MNIST_CLASSES - 1}")
     count = len(images) if limit is None else limit
     if not 1 <= count <= len(images):
-        raise InputError(
-            f"{count} images of {name} asked for; the {split} split ({source}) has 1 to {len(images)}"
-        )
+        raise InputError(f"{count} images of {name} asked for; the {split} split ({source}) has 1 to {len(images)}")
     scaled = images[:count, None].astype(np.float32) / np.float32(255)
     return Dataset(name, split, scaled, labels[:count].astype(np.int64), source)
 
@@ -115,7 +111,5 @@ def read_idx(path: Path, rank: int) -> npt.NDArray[np.uint8]:
         raise InputError(f"{path}: expected idx data of unsigned bytes in {rank} dimension(s)")
     shape = tuple(int.from_bytes(raw[at : at + 4], "big") for at in range(4, header, 4))
     if len(raw) - header != math.prod(shape):
-        raise InputError(
-            f"{path}: the header announces {math.prod(shape)} values, the file holds {len(raw) - header}"
-        )
+        raise InputError(f"{path}: the header announces {math.prod(shape)} values, the file holds {len(raw) - header}")
     return np.frombuffer(raw, np.uint8, offset=header).reshape(shape)

@@ -38,9 +38,7 @@ class Fields:
         allowed = tuple(valid)
         for key in self.values:
             if key not in allowed:
-                self.fail(
-                    key, f"unknown key{nearest(str(key), allowed)}; expected one of {', '.join(allowed)}"
-                )
+                self.fail(key, f"unknown key{nearest(str(key), allowed)}; expected one of {', '.join(allowed)}")
 
     def require(self, key: str, expected: str) -> object:
         """The value of a key that must be there."""
@@ -83,11 +81,7 @@ class Fields:
         count = " or ".join(str(length) for length in lengths)
         expected = f"a list of {count} integers of at least {least}"
         value = self.require(key, expected)
-        if (
-            not isinstance(value, list)
-            or len(value) not in lengths
-            or not all(_is_integer(v, least) for v in value)
-        ):
+        if not isinstance(value, list) or len(value) not in lengths or not all(_is_integer(v, least) for v in value):
             self.fail(key, f"expected {expected}, got {shown(value)}")
         return tuple(value)
 

@@ -48,9 +48,7 @@ class _Entry:
 
     def image_shape(self) -> Shape:
         if len(self.shape) != 3:
-            self.fields.fail(
-                None, f"a {self.fields.values['kind']} layer takes (C, H, W), its input is {self.shape}"
-            )
+            self.fields.fail(None, f"a {self.fields.values['kind']} layer takes (C, H, W), its input is {self.shape}")
         return self.shape
 
 
@@ -65,9 +63,7 @@ def _conv2d(entry: _Entry) -> Layer:
 def _linear(entry: _Entry) -> Layer:
     outputs = entry.fields.integer("features")
     if len(entry.shape) != 1:
-        entry.fields.fail(
-            None, f"a linear layer takes a flat input, not {entry.shape}: put a flatten layer before it"
-        )
+        entry.fields.fail(None, f"a linear layer takes a flat input, not {entry.shape}: put a flatten layer before it")
     return Linear(entry.name, entry.tensor("weight", (outputs, entry.shape[0])), entry.bias(outputs))
 
 

@@ -42,18 +42,14 @@ def _frozen_parameters(layer: "Layer", ranks: dict[str, int]) -> None:
     for name, rank in ranks.items():
         given = np.asarray(getattr(layer, name))
         if given.ndim != rank:
-            raise NetworkError(
-                f"layer '{layer.name}': {name} needs {rank} dimension(s), not shape {given.shape}"
-            )
+            raise NetworkError(f"layer '{layer.name}': {name} needs {rank} dimension(s), not shape {given.shape}")
         if given.size == 0:
             raise NetworkError(f"layer '{layer.name}': {name} is empty, shape {given.shape}")
         with np.errstate(over="ignore"):
             array = np.array(given, dtype=np.float32, order="C")
         bad = int(np.count_nonzero(~np.isfinite(array)))
         if bad:
-            raise NetworkError(
-                f"layer '{layer.name}': {name} holds {bad} value(s) that are not finite numbers"
-            )
+            raise NetworkError(f"layer '{layer.name}': {name} holds {bad} value(s) that are not finite numbers")
         array.flags.writeable = False
         object.__setattr__(layer, name, array)
 
@@ -66,9 +62,7 @@ def _same_length(layer: "Layer", lengths: dict[str, int]) -> None:
 
 def _at_least(layer: "Layer", name: str, pair: tuple[int, int], least: int) -> None:
     if len(pair) != 2 or min(pair) < least:
-        raise NetworkError(
-            f"layer '{layer.name}': {name} must be two integers of at least {least}, not {pair}"
-        )
+        raise NetworkError(f"layer '{layer.name}': {name} must be two integers of at least {least}, not {pair}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -263,9 +257,7 @@ class Network:
     @property
     def weights(self) -> int:
         """Weights and biases of the convolution and linear layers, without batch norm."""
-        return sum(
-            layer.weight.size + layer.bias.size for layer in self.layers if isinstance(layer, Conv2d | Linear)
-        )
+        return sum(layer.weight.size + layer.bias.size for layer in self.layers if isinstance(layer, Conv2d | Linear))
 
     @property
     def macs(self) -> int:

@@ -140,8 +140,7 @@ def _topology_path(name_or_path: str | Path) -> Path:
     if path.suffix in _SUFFIXES or path.is_file():
         return path
     raise InputError(
-        f"unknown workload '{text}'{nearest(text, names)}; "
-        f"expected one of {', '.join(names)}, or a .yaml file"
+        f"unknown workload '{text}'{nearest(text, names)}; expected one of {', '.join(names)}, or a .yaml file"
     )
 
 
@@ -151,9 +150,7 @@ def _dataset(top: Fields) -> str | None:
     name = top.text("dataset")
     known = dataset_names()
     if name not in known:
-        top.fail(
-            "dataset", f"unknown dataset '{name}'{nearest(name, known)}; known: {', '.join(known)}, or null"
-        )
+        top.fail("dataset", f"unknown dataset '{name}'{nearest(name, known)}; known: {', '.join(known)}, or null")
     return name
 
 
@@ -167,9 +164,7 @@ def _read_network(top: Fields, fetch: Fetch) -> Network:
         fields = Fields.at(top.document, ("layers", index), entry)
         layer, shape = read_layer(fields, index + 1, shape, fetch)
         if any(layer.name == other.name for other in layers):
-            fields.fail(
-                "name" if "name" in fields.values else None, f"the layer name '{layer.name}' is used twice"
-            )
+            fields.fail("name" if "name" in fields.values else None, f"the layer name '{layer.name}' is used twice")
         layers.append(layer)
     metric = top.text("metric", "top-1 accuracy")
     try:

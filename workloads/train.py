@@ -75,9 +75,7 @@ def train_software(network: Network, dataset: Dataset, options: TrainingOptions,
     images, labels = torch.from_numpy(dataset.images), torch.from_numpy(dataset.labels)
     named = {name: tensor.requires_grad_() for name, tensor in tensors(network).items()}
     generator = torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.AdamW(
-        named.values(), lr=options.peak_learning_rate, weight_decay=options.weight_decay
-    )
+    optimizer = torch.optim.AdamW(named.values(), lr=options.peak_learning_rate, weight_decay=options.weight_decay)
     steps = options.epochs * math.ceil(len(images) / options.batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, options.peak_learning_rate, total_steps=steps)
     for epoch in range(options.epochs):
@@ -166,9 +164,7 @@ def _train_and_save(workload: str, seed: int, epochs: int | None, data_dir: Path
         len(test.images),
         path,
     )
-    largest = max(
-        float(np.abs(array).max()) for layer in trained.layers for array in parameters(layer).values()
-    )
+    largest = max(float(np.abs(array).max()) for layer in trained.layers for array in parameters(layer).values())
     _log.info("largest parameter %.3f", largest)
     return 0
 

@@ -32,8 +32,7 @@ def read_tensors(path: Path, mentioned_at: str) -> dict[str, Floats]:
         found = load(raw)
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise InputError(
-            f"{mentioned_at}: weights: {path} is truncated or no .safetensors file "
-            f"({len(raw)} bytes: {error})"
+            f"{mentioned_at}: weights: {path} is truncated or no .safetensors file ({len(raw)} bytes: {error})"
         ) from error
     for name, array in found.items():
         if array.dtype.kind != "f":

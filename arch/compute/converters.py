@@ -75,9 +75,7 @@ def smallest_shift(least: float, largest: float, low: int, high: int) -> int:
 
 def ideal_columns(layer: PlacedLayer, rule: ReadRule) -> NDArray[np.float64]:
     """Column values in unit steps of ideal cells, as converted: (columns a slice, R, O, S), HRS part included."""
-    levels, _ = weight_levels(
-        layer.matrix.weight, rule.scheme, rule.weight_bits, rule.bits_per_cell, layer.row_blocks
-    )
+    levels, _ = weight_levels(layer.matrix.weight, rule.scheme, rule.weight_bits, rule.bits_per_cell, layer.row_blocks)
     values = levels.numpy().astype(np.float64)
     return values[:1] - values[1:] if rule.pairs else values + rule.g_min_s / rule.step_s
 

@@ -71,13 +71,13 @@ def unit_steps(programmed: ProgrammedLayer, rule: ReadRule) -> tuple[NDArray[np.
     return conductance - rule.g_min_s / rule.step_s, variance
 
 
-def fix_layer(
-    layer: PlacedLayer, programmed: ProgrammedLayer, rule: ReadRule, converter: ConverterRange
-) -> FixedLayer:
+def fix_layer(layer: PlacedLayer, programmed: ProgrammedLayer, rule: ReadRule, converter: ConverterRange) -> FixedLayer:
     """Round a programmed layer to integers and lay it out in tiles of outputs."""
     steps, variance = unit_steps(programmed, rule)
     base_steps = 0.0 if rule.pairs else rule.g_min_s / rule.step_s
-    sum_bound = max(_largest(np.abs(steps) + base_steps, layer) * _drive_bound(layer, rule), 2.0 ** max(converter.shift))
+    sum_bound = max(
+        _largest(np.abs(steps) + base_steps, layer) * _drive_bound(layer, rule), 2.0 ** max(converter.shift)
+    )
     power_bound = _largest(variance, layer) * _power_bound(layer, rule)
     span = sum_bound + _NOISE_SPAN * math.sqrt(power_bound)
 

@@ -50,7 +50,9 @@ def run_layer(setup: LayerSetup, codes: NDArray[np.int32], first_image: int) -> 
     """
     matrix, fixed = setup.layer.matrix, setup.fixed
     rows, outputs = matrix.weight.shape
-    bytes_each = matrix.windows * rows * (matrix.input.bits if fixed.packed else 16 * setup.rule.conversions(matrix.input))
+    bytes_each = (
+        matrix.windows * rows * (matrix.input.bits if fixed.packed else 16 * setup.rule.conversions(matrix.input))
+    )
     at_once = max(1, _WINDOW_BYTES // bytes_each)
     sums = np.zeros((len(codes) * matrix.windows, outputs))
     totals = np.zeros((3, rows))
@@ -87,9 +89,7 @@ def _spikes(setup: LayerSetup) -> tuple[float, float, bool, bool]:
     return rule.gain / 2.0**setup.fixed.fraction, rule.dead, rule.kept, rule.bipolar
 
 
-def _read_packed(
-    setup: LayerSetup, windows: Windows, first_window: int, sums: NDArray[np.float64]
-) -> tuple[int, int]:
+def _read_packed(setup: LayerSetup, windows: Windows, first_window: int, sums: NDArray[np.float64]) -> tuple[int, int]:
     layer, fixed, codes = setup.layer, setup.fixed, setup.layer.matrix.input
     groups = _groups(layer)
     tiles, clipped, spikes = len(fixed.cells), 0, 0
@@ -128,9 +128,7 @@ def _read_packed(
     return clipped, spikes
 
 
-def _read_values(
-    setup: LayerSetup, windows: Windows, first_window: int, sums: NDArray[np.float64]
-) -> tuple[int, int]:
+def _read_values(setup: LayerSetup, windows: Windows, first_window: int, sums: NDArray[np.float64]) -> tuple[int, int]:
     layer, rule, fixed, codes = setup.layer, setup.rule, setup.fixed, setup.layer.matrix.input
     groups, plan, together = _groups(layer), rule.chunks(codes), rule.analog_accumulate
     shifts = np.array([chunk.shift for chunk in plan])

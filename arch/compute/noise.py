@@ -30,7 +30,9 @@ def read_key(stream: np.uint64, number: int) -> np.uint64:
 
 
 @compiled
-def normals(key: np.uint64, uniform: NDArray[np.float32], tail: NDArray[np.float32], draws: NDArray[np.float32]) -> None:
+def normals(
+    key: np.uint64, uniform: NDArray[np.float32], tail: NDArray[np.float32], draws: NDArray[np.float32]
+) -> None:
     """Fill `draws` with the standard normal deviates of columns 0, 1, ... of one read.
 
     uniform and tail are scratch of the same length. Loops of one kind of work each, so that they become vectors.

@@ -27,7 +27,9 @@ def _sum_entries(
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        views = [context.make_array(kind)(context, builder, value) for kind, value in zip(signature.args[:3], arguments)]
+        views = [
+            context.make_array(kind)(context, builder, value) for kind, value in zip(signature.args[:3], arguments)
+        ]
         sums, rows, numbers = (view.data for view in views)
         width = builder.extract_value(views[0].shape, 0)
         line = builder.extract_value(views[1].shape, 1)

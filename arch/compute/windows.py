@@ -197,9 +197,7 @@ def _add_drive(
 
 
 @compiled
-def _sum_windows(
-    maps: NDArray[np.int64], bases: NDArray[np.int64], offsets: NDArray[np.int64]
-) -> NDArray[np.int64]:
+def _sum_windows(maps: NDArray[np.int64], bases: NDArray[np.int64], offsets: NDArray[np.int64]) -> NDArray[np.int64]:
     sums = np.zeros((maps.shape[0], len(offsets)), np.int64)
     for k in range(maps.shape[0]):
         for base in bases:

@@ -36,12 +36,13 @@ class EnginePlan:
     layer: str
     arrays: tuple[ArrayPlan, ...]
     groups: int
+    chunks: int
     timing: Timing
 
     @property
     def phase_ps(self) -> int:
         """Reading before one batch of conversions."""
-        return self.timing.read_ps * (self.timing.chunks if self.timing.analog_bits else 1)
+        return self.timing.read_ps * (self.chunks if self.timing.analog_bits else 1)
 
     @property
     def batches(self) -> int:
@@ -51,7 +52,7 @@ class EnginePlan:
     @property
     def batches_per_group(self) -> int:
         """Batches of conversions for a row group."""
-        return 1 if self.timing.analog_bits else self.timing.chunks
+        return 1 if self.timing.analog_bits else self.chunks
 
     @property
     def convert_ps(self) -> int:
@@ -68,7 +69,7 @@ def engine_plan(layer: PlacedLayer, replica: int, timing: Timing, conversions_pe
         )
         for array in layer.replicas[replica]
     )
-    return EnginePlan(layer.name, arrays, max(array.groups for array in arrays), timing)
+    return EnginePlan(layer.name, arrays, max(array.groups for array in arrays), layer.chunks, timing)
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,7 @@ class WindowEngine:
     def settle(self, ledger: Ledger) -> None:
         """Enter the windows done, times what each takes."""
         plan, windows = self._plan, self._windows
-        reads = sum(array.groups for array in plan.arrays) * plan.timing.chunks * windows
+        reads = sum(array.groups for array in plan.arrays) * plan.chunks * windows
         conversions = sum(array.groups * array.outputs for array in plan.arrays) * plan.batches_per_group * windows
         ledger.add("array", "window", plan.layer, windows)
         ledger.add("array", "read", plan.layer, reads)

@@ -46,7 +46,7 @@ def _router(timing: Timing, tile: int) -> tuple[int, int]:
 class Mesh:
     """Links are made when the first packet takes them; `sent_flits` and `arrived_flits` are for the books."""
 
-    def __init__(self, kernel: Kernel, timing: Timing, make_link: Callable[[], Server]) -> None:
+    def __init__(self, kernel: Kernel, timing: Timing, make_link: Callable[[tuple[int, int]], Server]) -> None:
         self._kernel, self._timing, self._make_link = kernel, timing, make_link
         self._links: dict[tuple[tuple[int, int], object], Server] = {}
         self._paths: dict[tuple[int, int], tuple[Server, ...]] = {}
@@ -82,7 +82,7 @@ class Mesh:
 
     def _link(self, router: tuple[int, int], way: object) -> Server:
         if (router, way) not in self._links:
-            self._links[router, way] = self._make_link()
+            self._links[router, way] = self._make_link(router)
         return self._links[router, way]
 
     @property

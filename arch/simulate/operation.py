@@ -55,9 +55,9 @@ class OperationEngine:
         batch = 0
         for group in range(plan.groups):
             arrays = [array for array in plan.arrays if array.groups > group]
-            for chunk in range(timing.chunks):
+            for chunk in range(plan.chunks):
                 yield kernel.all_of([kernel.process(self._read()) for _ in arrays])
-                if timing.analog_bits and chunk < timing.chunks - 1:
+                if timing.analog_bits and chunk < plan.chunks - 1:
                     continue
                 batch += 1
                 position = (batch == 1, batch == plan.batches)

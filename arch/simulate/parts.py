@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -20,10 +21,7 @@ __all__ = ["Parts", "TileParts"]
 
 
 class TileParts:
-    """A tile's buffer port, bus and digital units; digital is active while one of them or a window's arrays work.
-
-    Routers are left out of the power states: a gated tile's router still forwards.
-    """
+    """A tile's buffer port, bus and digital units; digital is active while one of them or a window's arrays work."""
 
     def __init__(self, parts: Parts) -> None:
         timing = parts.timing
@@ -37,7 +35,10 @@ class TileParts:
 
 
 class Parts:
-    """All parts of a run. The global buffer follows the policy of buffers; the off-chip link is never gated."""
+    """All parts of a run.
+
+    The global buffer follows the policy of buffers, routers that of digital parts; the off-chip link is never gated.
+    """
 
     def __init__(self, kernel: Kernel, timing: Timing, idle: Idle, detail: str) -> None:
         self.kernel, self.timing, self.detail = kernel, timing, detail
@@ -49,7 +50,8 @@ class Parts:
         self._link_power = PowerTracker(False, 0, 0)
         self.global_buffer = self.server(self._global_power, timing.global_buffer.ports)
         self.off_chip = self.server(self._link_power)
-        self.mesh = Mesh(kernel, timing, lambda: self.server(None))
+        self._routers: dict[tuple[int, int], PowerTracker] = {}
+        self.mesh = Mesh(kernel, timing, lambda router: self.server(self._router(router)))
 
     def server(self, power: PowerTracker | None, ports: int = 1) -> Server:
         """Return a new arbitrated part."""
@@ -58,6 +60,12 @@ class Parts:
     def tracker(self, group: str) -> PowerTracker:
         """Return the state of a new unit of a group of the idle policy."""
         return PowerTracker(getattr(self._idle, group) == "gated", self.timing.after_ps, self.timing.wake_ps)
+
+    def _router(self, place: tuple[int, int]) -> PowerTracker:
+        """Return the state of the router at `place` and of the links that leave it."""
+        if place not in self._routers:
+            self._routers[place] = self.tracker("digital")
+        return self._routers[place]
 
     def tile(self, index: int) -> TileParts:
         """Return the parts of a tile."""
@@ -74,13 +82,21 @@ class Parts:
     def states(self, tiles: int, arrays_per_tile: int, span_ps: int) -> tuple[StateTimes, ...]:
         """Return the time of every group in each state. Raises ModelError if they do not fill the span."""
         arrays = tiles * arrays_per_tile
+        routers = math.prod(
+            -(-size // block) for size, block in zip(self.timing.grid, self.timing.router_block, strict=True)
+        )
         groups: Sequence[tuple[str, int, list[tuple[PowerTracker, int]]]] = (
             ("arrays", arrays, [(tracker, weight) for tracker, _, weight in self._engines]),
             ("converters", arrays, [(tracker, weight) for _, tracker, weight in self._engines]),
             ("buffers", tiles, [(tile.buffers, 1) for tile in self._tiles.values()]),
             ("digital", tiles, [(tile.digital, 1) for tile in self._tiles.values()]),
+            ("mesh", routers, [(tracker, 1) for tracker in self._routers.values()]),
         )
-        states = [group_states(name, units, used, self.tracker(name), span_ps) for name, units, used in groups]
+        policies = {"mesh": "digital"}
+        states = [
+            group_states(name, units, used, self.tracker(policies.get(name, name)), span_ps)
+            for name, units, used in groups
+        ]
         for name, tracker in (("global_buffer", self._global_power), ("off_chip", self._link_power)):
             states.append(group_states(name, 1, [(tracker, 1)], tracker, span_ps))
         return tuple(states)

@@ -15,9 +15,7 @@ STATES = CellStates(1e-6, 10e-6, 4, sigma_min=0.3, sigma_max=0.1, stuck_min=0.0,
 N = 200_000
 
 
-def write(
-    states: CellStates, rule: WriteRule, level: int, seed: int = 1
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def write(states: CellStates, rule: WriteRule, level: int, seed: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     cells = write_cells(torch.full((N,), level, dtype=torch.uint8), states, rule, generator(seed, "test"))
     return cells.conductance_s.numpy().astype(float), cells.pulses.numpy(), cells.failed.numpy()
 
@@ -61,9 +59,7 @@ def test_accepted_conductance_is_the_truncated_law() -> None:
     conductance, _, failed = write(STATES, rule, 2)
     target, sigma = STATES.targets_s()[2], STATES.sigmas()[2]
     low, accept = acceptance(STATES, rule)
-    normal = torch.special.ndtr(
-        torch.from_numpy(np.log(np.sort(conductance[~failed]) / target) / sigma)
-    ).numpy()
+    normal = torch.special.ndtr(torch.from_numpy(np.log(np.sort(conductance[~failed]) / target) / sigma)).numpy()
     law = (normal - low[2]) / accept[2]
     steps = np.arange(1, len(law) + 1) / len(law)
     assert np.abs(law - steps).max() < 1.63 / math.sqrt(len(law))  # 1 % critical value

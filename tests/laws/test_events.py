@@ -121,8 +121,8 @@ def test_little_and_utilization_of_the_arrays(case: Case) -> None:
     trace = simulate(case.placement, case.timing, case.idle, case.images, "operation", arrays_per_tile=ARRAYS_PER_TILE)
     timing = case.timing
     for layer, placed in zip(trace.layers, case.placement.layers, strict=True):
-        phase = timing.read_ps * (timing.chunks if timing.analog_bits else 1)
-        batches = placed.reads_per_chunk * (1 if timing.analog_bits else timing.chunks)
+        phase = timing.read_ps * (placed.chunks if timing.analog_bits else 1)
+        batches = placed.reads_per_chunk * (1 if timing.analog_bits else placed.chunks)
         conversion = timing.slots * timing.convert_ps
         assert layer.windows == placed.matrix.windows * case.images
         if not timing.sample_hold:

@@ -39,9 +39,7 @@ TENSORS = {
 def _write(folder: Path, topology: str = TOPOLOGY, tensors: dict[str, tuple[int, ...]] | None = None) -> Path:
     """A topology file and its weights file of ones."""
     shapes = TENSORS if tensors is None else tensors
-    save_file(
-        {name: np.ones(shape, np.float32) for name, shape in shapes.items()}, folder / "tiny.safetensors"
-    )
+    save_file({name: np.ones(shape, np.float32) for name, shape in shapes.items()}, folder / "tiny.safetensors")
     path = folder / "tiny.yaml"
     path.write_text(topology, encoding="utf-8")
     return path
@@ -168,9 +166,7 @@ def test_unknown_workload(name: str, message: str) -> None:
         ({"fc2.weight": (10, 10)}, r"tensors that no layer uses: fc2\.weight"),
     ],
 )
-def test_tensors_that_do_not_fit(
-    tmp_path: Path, change: dict[str, tuple[int, ...] | None], message: str
-) -> None:
+def test_tensors_that_do_not_fit(tmp_path: Path, change: dict[str, tuple[int, ...] | None], message: str) -> None:
     """A missing, misshapen or unused tensor is named."""
     tensors = {name: shape for name, shape in {**TENSORS, **change}.items() if shape is not None}
     path = _write(tmp_path, tensors=tensors)

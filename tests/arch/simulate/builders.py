@@ -33,7 +33,7 @@ def pool(kernel: int, stride: int) -> PostOperator:
 class Spec:
     """A layer to build: a convolution of `outputs` channels, or a linear layer on what comes flattened.
 
-    blocks: row blocks, each of `groups` row groups; columns: arrays side by side in each; slices: cells a weight;
+    blocks: row blocks, each of `groups` row groups; columns: arrays side by side in each; slices: cells a weight; chunks: reads an input;
     tiles: for each replica the tiles that its arrays go to in turn.
     """
 
@@ -47,6 +47,7 @@ class Spec:
     groups: int = 1
     columns: int = 1
     slices: int = 2
+    chunks: int = 8
     tiles: tuple[tuple[int, ...], ...] = ((0,),)
 
 
@@ -88,7 +89,7 @@ def _layer(name: str, stream: tuple[int, int, int], spec: Spec, slots: list[int]
             final = (final[0], height, width)
     blocks = tuple(_block(start, stop, spec.groups) for start, stop in _split(rows, spec.blocks))
     replicas = tuple(_arrays(spec, len(blocks), where, slots) for where in spec.tiles)
-    return PlacedLayer(name, matrix, spec.post, final, spec.slices, 2, blocks, replicas)
+    return PlacedLayer(name, matrix, spec.post, final, spec.slices, 2, blocks, replicas, spec.chunks)
 
 
 def _split(length: int, parts: int) -> list[tuple[int, int]]:
@@ -117,7 +118,6 @@ FAST = Timing(
     slots=4,
     sample_hold=True,
     analog_bits=False,
-    chunks=8,
     shift_add_ps=1,
     buffer=Port(access_ps=1, width=1 << 20, ports=1, size_bits=1 << 40),
     bus=Port(access_ps=1, width=1 << 20),

@@ -56,6 +56,7 @@ def _specs(draw: st.DrawFn, shape: tuple[int, int, int], count: int) -> list[Spe
                 groups=draw(st.integers(1, 2)),
                 columns=draw(st.integers(1, 2)),
                 slices=draw(st.integers(1, 3)),
+                chunks=draw(st.integers(1, 3)),
                 tiles=tuple(draw(st.lists(tiles, min_size=1, max_size=3))),
             )
         )
@@ -89,7 +90,6 @@ def cases(draw: st.DrawFn) -> Case:
         slots=draw(st.integers(1, 3)),
         sample_hold=draw(st.booleans()),
         analog_bits=draw(st.booleans()),
-        chunks=draw(st.integers(1, 3)),
         shift_add_ps=draw(small),
         buffer=Port(draw(small), width, draw(st.integers(1, 2)), draw(st.sampled_from([least, 2 * least, 1 << 30]))),
         bus=Port(draw(small), width),

@@ -10,7 +10,7 @@ import pytest
 from pillarsim.arch.ledger import Ledger
 from pillarsim.arch.simulate.kernel import Kernel
 from pillarsim.arch.simulate.mesh import GLOBAL, Mesh, route
-from pillarsim.arch.simulate.ports import make_server
+from pillarsim.arch.simulate.ports import Server, make_server
 from pillarsim.arch.timing import Timing
 from tests.arch.simulate.builders import SLOW
 
@@ -22,7 +22,11 @@ Packet = tuple[int, int, int, int]  # time, source, destination, bits
 def send(detail: str, packets: list[Packet], timing: Timing = TIMING) -> tuple[list[int], Ledger, Mesh]:
     """When each packet was delivered."""
     kernel, ledger, delivered = Kernel(), Ledger(), dict[int, int]()
-    mesh = Mesh(kernel, timing, lambda: make_server(detail, kernel, ledger, None))
+
+    def link(router: tuple[int, int]) -> Server:
+        return make_server(detail, kernel, ledger, None)
+
+    mesh = Mesh(kernel, timing, link)
     for number, (at_ps, source, destination, bits) in enumerate(packets):
         key = (0, 0, 0, number, 0)
         mesh.send(at_ps, (source, destination), bits, "a", key, partial(delivered.__setitem__, number))

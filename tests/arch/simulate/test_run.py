@@ -88,7 +88,15 @@ def test_power_states_fill_the_span() -> None:
     """Active, idle and gated time of every group sum to its units times the span, used or not."""
     idle = Idle(arrays="gated", converters="clock_gated", buffers="gated", digital="gated")
     trace = run(build((1, 4, 4), NETWORK), replace(SLOW, after_ps=1000, wake_ps=50), 2, idle)
-    units = {"arrays": 16 * 64, "converters": 16 * 64, "buffers": 16, "digital": 16, "global_buffer": 1, "off_chip": 1}
+    units = {
+        "arrays": 16 * 64,
+        "converters": 16 * 64,
+        "buffers": 16,
+        "digital": 16,
+        "mesh": 16,
+        "global_buffer": 1,
+        "off_chip": 1,
+    }
     assert {state.group: state.units for state in trace.states} == units
     for state in trace.states:
         assert state.active_ps + state.idle_ps + state.gated_ps == state.units * trace.span_ps
