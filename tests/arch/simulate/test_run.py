@@ -100,7 +100,7 @@ def test_power_states_fill_the_span() -> None:
     assert {state.group: state.units for state in trace.states} == units
     for state in trace.states:
         assert state.active_ps + state.idle_ps + state.gated_ps == state.units * trace.span_ps
-        gated = state.group in ("arrays", "buffers", "digital", "global_buffer")
+        gated = state.group in ("arrays", "buffers", "digital", "mesh", "global_buffer")
         assert (state.gated_ps > 0, state.wakes > 0) == (gated, gated)
 
 
