@@ -134,7 +134,7 @@ def _window_rows(
         window_j, drawn_j = array_read_energy_j(array, read_s, active)
         rows.append(EnergyRow("array", "read", layer, reads, windows * window_j, "dynamic"))
         if array.read_energy == "derived":
-            loss_j = windows * (drawn_j * rail / array.read_voltage - window_j)
+            loss_j = windows * (drawn_j * (rail / array.read_voltage) - window_j)
             rows.append(EnergyRow("regulator", "read", layer, reads, loss_j, "dynamic"))
         for role, action, each in (("driver", "drive", active.drives), ("converter", "spike", active.spikes)):
             energy_j = by_role[role].cost.actions[action].energy_j if action in by_role[role].cost.actions else None

@@ -96,7 +96,7 @@ def _vertical_array(draw: st.DrawFn) -> Data:
 def _shape(draw: st.DrawFn) -> Data:
     shape: Data = {
         "rows": draw(st.sampled_from([1, 7, 16, 64, 128])),
-        "columns": draw(st.sampled_from([1, 8, 33, 64, 128])),
+        "columns": draw(st.sampled_from([2, 8, 33, 64, 128])),
         "read_voltage": draw(st.sampled_from(["0.1 V", "0.2 V", "0.6 V"])),
         "read_time": draw(st.sampled_from(["derived", "10 ns", "100 ns"])),
         "read_energy": draw(st.sampled_from(["derived", "30 pJ"])),

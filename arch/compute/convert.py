@@ -50,30 +50,6 @@ def add_noise_wide(
 
 
 @compiled
-def convert(
-    sums: NDArray[np.int32],
-    half: NDArray[np.int32],
-    shift: NDArray[np.int32],
-    low: np.int32,
-    high: np.int32,
-    partial: NDArray[np.int32],
-    chunk: np.int32,
-    sign: np.int32,
-) -> int:
-    """Add each column's code, times sign * 2^chunk, to its partial result; return how many were clipped.
-
-    32-bit throughout (the language would widen each step), so that the loop becomes whole vectors.
-    """
-    clipped = np.int32(0)
-    for c in range(len(sums)):
-        raw = np.int32(np.int32(sums[c] + half[c]) >> shift[c])
-        code = min(max(raw, low), high)
-        clipped = np.int32(clipped + np.int32(raw != code))
-        partial[c] = np.int32(partial[c] + np.int32(np.int32(code << chunk) * sign))
-    return int(clipped)
-
-
-@compiled
 def convert_wide(
     sums: NDArray[np.int64],
     half: NDArray[np.int64],
@@ -84,7 +60,7 @@ def convert_wide(
     chunk: int,
     sign: int,
 ) -> int:
-    """`convert` with 64-bit sums."""
+    """Add each column's code, times sign * 2^chunk, to its partial result; return how many were clipped."""
     clipped = 0
     for c in range(len(sums)):
         raw = (sums[c] + half[c]) >> shift[c]
@@ -106,7 +82,8 @@ def integrate(
 ) -> tuple[int, int]:
     """Count each column's spikes, signed, into its partial result; return (spikes, saturated counters).
 
-    spikes: (gain, dead, kept, bipolar), gain in threshold charges of one integer step; charge (2, C): left on the positive and the negative neuron, or in
+    spikes: (gain, dead, kept, bipolar), gain in threshold charges of one integer step; charge (2, C): left on the
+    positive and the negative neuron, or in
     row 0 the signed charge of a bipolar one. Spikes beyond the counter's largest value are fired, but not counted.
     """
     gain, dead, kept, bipolar = spikes

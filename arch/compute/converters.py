@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from pillarsim.arch.compute.coding import weight_levels
 from pillarsim.arch.compute.integer import layer_codes
-from pillarsim.arch.compute.reading import ReadRule
 from pillarsim.arch.compute.jit import compiled
+from pillarsim.arch.compute.reading import ReadRule
 from pillarsim.arch.compute.windows import place_windows
 from pillarsim.arch.placement import PlacedLayer, Placement
 

@@ -5,6 +5,8 @@ y = floor((sum + bias) * multiplier + 0.5), clipped to the output codes; the las
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,7 +29,7 @@ def output_codes(layer: PlacedLayer, sums: NDArray[np.float64], images: int) -> 
         matrix.output.high,
         codes,
     )
-    result = codes.reshape(images, channels, height, width)
+    result: NDArray[Any] = codes.reshape(images, channels, height, width)
     for operator in layer.post:
         result = _apply(operator, result)
     return result
@@ -38,15 +40,15 @@ def logits_of(layer: PlacedLayer, sums: NDArray[np.float64], images: int) -> NDA
     matrix = layer.matrix
     values = (sums + matrix.bias) * matrix.multiplier
     channels, height, width = matrix.out_shape
-    result = values.reshape(images, height, width, channels).transpose(0, 3, 1, 2)
+    result: NDArray[Any] = values.reshape(images, height, width, channels).transpose(0, 3, 1, 2)
     for operator in layer.post:
         result = _apply(operator, result)
     return np.ascontiguousarray(result).reshape(images, -1)
 
 
-def _apply(operator: PostOperator, values: NDArray[np.generic]) -> NDArray[np.generic]:
+def _apply(operator: PostOperator, values: NDArray[Any]) -> NDArray[Any]:
     if operator.kind == "relu":
-        return np.maximum(values, 0)
+        return np.asarray(np.maximum(values, 0))
     if operator.kind == "flatten":
         return values
     if operator.kind not in ("max_pool", "avg_pool"):
@@ -65,7 +67,7 @@ def _apply(operator: PostOperator, values: NDArray[np.generic]) -> NDArray[np.ge
     return total / len(parts)
 
 
-def _kernel_parts(values: NDArray[np.generic], operator: PostOperator) -> list[NDArray[np.generic]]:
+def _kernel_parts(values: NDArray[Any], operator: PostOperator) -> list[NDArray[Any]]:
     """The map seen from each kernel position; a last partial kernel is dropped."""
     (kernel_y, kernel_x), (step_y, step_x) = operator.kernel, operator.stride
     tall = (values.shape[2] - kernel_y) // step_y + 1

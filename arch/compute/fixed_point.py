@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from pillarsim.arch.compute.programmed import ProgrammedLayer
 from pillarsim.arch.compute.reading import ReadRule
 from pillarsim.arch.placement import PlacedLayer
 
-Integers = NDArray[np.int32] | NDArray[np.int64]
+Integers: TypeAlias = NDArray[Any]  # int32 where a layer is `packed`, else int64
 
 _TILE_COLUMNS = 128  # columns worked on at once: partial sums of 128 rows stay in a core's cache
 _LANES = 32  # columns are padded to whole vectors
@@ -103,7 +104,7 @@ def fix_layer(layer: PlacedLayer, programmed: ProgrammedLayer, rule: ReadRule, c
     cells = _tiled(np.rint(steps * 2.0**fraction) + base, tile).astype(word)
     noise = _tiled(np.rint(variance * 2.0**noise_fraction), tile).astype(word)
     shifts = np.array([converter.shift[s] + fraction for s in range(layer.slices)], word)
-    shift = _columns(np.broadcast_to(shifts, (rule.columns, layer.slices)), tile).astype(word)
+    shift: Integers = _columns(np.broadcast_to(shifts, (rule.columns, layer.slices)), tile).astype(word)
     sign, input_place, base_place = _places(layer, programmed, rule)
     step = 1.0 if rule.spikes is None else 1.0 / rule.spikes.gain
     value = sign * step * np.array([2.0 ** converter.shift[s] for s in range(layer.slices)])[:, None]

@@ -8,10 +8,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pillarsim.arch.compute.convert import add_noise, add_noise_wide, convert, convert_wide, fold, integrate
+from pillarsim.arch.compute.convert import add_noise, add_noise_wide, convert_wide, fold, integrate
 from pillarsim.arch.compute.jit import compiled
 from pillarsim.arch.compute.noise import read_key
-from pillarsim.arch.compute.vectors import sum_entries
+from pillarsim.arch.compute.vectors import convert_sums, sum_entries
 
 
 @compiled
@@ -67,7 +67,6 @@ def read_bits(
     partial = np.zeros(width, np.int32)
     charge = np.zeros((2, width))
     scratch = np.empty((3, planes * width), np.float32)
-    low, high = np.int32(converter[1]), np.int32(converter[2])
     clipped, fired = 0, 0
     for w in range(windows):
         number = 0
@@ -91,7 +90,7 @@ def read_bits(
                 fired += shots
                 clipped += lost
             else:
-                clipped += convert(totals[k], half, shift, low, high, partial, np.int32(t), np.int32(sign))
+                clipped += convert_sums(totals[k], half, shift, converter[1], converter[2], partial, t, sign < 0)
         fold(partial, place, tile[0], tile[1], sums[w])
         if spikes[2]:
             charge[:] = 0.0
@@ -119,7 +118,7 @@ def read_values(
     sums: NDArray[np.float64],
 ) -> tuple[int, int]:
     """As `read_bits`, for reads of several bits a row (`ChunkValues`); chunk_shift (T,) of each converted read."""
-    windows, number, rows = drive.shape
+    windows, number, _ = drive.shape
     width = len(half)
     totals, spreads = np.empty((number, width), np.int64), np.empty((number, width), np.int64)
     partial = np.zeros(width, np.int64)

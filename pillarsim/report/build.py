@@ -136,6 +136,7 @@ def build_report(results: RunResults) -> dict[str, Any]:
         "activity": {"source": results.activity.source},
         "models": [_model(component) for component in results.components],
         "warnings": list(results.warnings),
+        "span_s": span_s,
         "events": {
             "count": trace.events + results.programming_trace.events,
             "detail": trace.detail,

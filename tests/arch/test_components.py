@@ -218,7 +218,7 @@ def test_timing_of_the_default_chip() -> None:
     timing = build_timing(hardware, build_components(hardware))
     assert timing.read_ps % 1000 == 0
     assert timing.read_ps >= 1000
-    assert (timing.convert_ps, timing.slots, timing.chunks) == (10_000, 8, 8)
+    assert (timing.convert_ps, timing.slots) == (10_000, 8)
     assert (timing.buffer.access_ps, timing.buffer.width, timing.buffer.size_bits) == (1000, 128, 8 * 8192)
     assert (timing.router_ps, timing.flit_ps, timing.grid, timing.router_block) == (2000, 1000, (8, 8), (1, 1))
     assert (timing.write.set_ps, timing.write.reset_ps, timing.write.verify_ps) == (50_000, 50_000, 10_000)
@@ -230,7 +230,6 @@ def test_pulse_width_codes_stretch_the_read() -> None:
     hardware = chip(DEFAULT, "input.coding=pulse_width", "input.dac_bits=3", "input.bits=6", "array.read_time=5 ns")
     timing = build_timing(hardware, build_components(hardware))
     assert timing.read_ps == 7 * 5000
-    assert timing.chunks == 2
 
 
 def test_a_neuron_takes_a_window_for_each_output_it_serves() -> None:

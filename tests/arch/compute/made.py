@@ -130,6 +130,7 @@ def placed(
         2 if rule.scheme == "differential" else 1,
         row_blocks,
         (arrays,),
+        chunks=matrix.input.reads(rule.chunk_bits),
     )
 
 

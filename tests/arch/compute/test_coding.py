@@ -32,15 +32,13 @@ def test_levels_hold_the_weights(scheme: str, bits: int, bits_per_cell: int, see
     rows = made.blocks(11, 5, 3)
     levels, flipped = weight_levels(weight, scheme, bits, bits_per_cell, rows)
     assert (flipped is not None) == (scheme == "offset_flip")
-    np.testing.assert_array_equal(
-        weights_from_levels(levels, flipped, scheme, bits, bits_per_cell, rows), weight
-    )
+    np.testing.assert_array_equal(weights_from_levels(levels, flipped, scheme, bits, bits_per_cell, rows), weight)
     if flipped is None:
         assert (levels.amax(dim=(0, 1, 2)).numpy() <= top_levels(scheme, bits, bits_per_cell)).all()
 
 
 def test_levels_by_hand() -> None:
-    """Weights 6 and -5 of 4 bits in 2-bit cells: 6 = 2 + 4 * 1 on the positive, 5 = 1 + 4 * 1 on the negative column."""
+    """Weights 6 and -5 of 4 bits: 6 = 2 + 4 * 1 on the positive column, 5 = 1 + 4 * 1 on the negative one."""
     levels, _ = weight_levels(np.array([[6, -5]], np.int32), "differential", 4, 2, made.blocks(1, 1, 1))
     np.testing.assert_array_equal(levels[:, 0], [[[2, 1], [0, 0]], [[0, 0], [1, 1]]])
     levels, _ = weight_levels(np.array([[6, -5]], np.int32), "offset", 4, 2, made.blocks(1, 1, 1))
