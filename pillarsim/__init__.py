@@ -9,9 +9,17 @@ __version__ = "0.1.0"
 
 # Public name -> the module that defines it; loaded on first use so that `import pillarsim` stays light.
 _PUBLIC: dict[str, str] = {
+    "Chip": "pillarsim.arch.chip",
+    "InputError": "pillarsim.arch.errors",
     "Network": "pillarsim.workloads.network",
+    "RunOptions": "pillarsim.job",
+    "build_components": "pillarsim.arch.components",
+    "compile_network": "pillarsim.mapping",
+    "load_chip": "pillarsim.arch.chip.load",
     "load_dataset": "pillarsim.workloads.datasets",
     "load_network": "pillarsim.workloads.topology",
+    "run": "pillarsim.job",
+    "simulate": "pillarsim.arch.simulate",
 }
 
 __all__ = ["__version__", *_PUBLIC]

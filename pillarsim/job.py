@@ -12,6 +12,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from pillarsim.arch.activity import Activity, LayerActivity
 from pillarsim.arch.array_power import array_ir_drop, rail_voltage
 from pillarsim.arch.chip import Array, Chip
@@ -75,6 +77,7 @@ def run_stages(
     chip: Chip, digest: str, network: Network, options: RunOptions, progress: Progress = silent
 ) -> RunResults:
     """Every stage of a run in order; each takes only the parts of the chip that it depends on."""
+    torch.set_num_threads(1)  # sums of floats must not depend on the machine's cores; the values have their own threads
     calibration, test = _datasets(network, chip.mapping.calibration_samples, options)
     components = build_components(chip)
     timing = build_timing(chip, components)

@@ -12,6 +12,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from pillarsim.arch.compute.coding import weight_levels
@@ -106,7 +107,7 @@ def _calibrated(layer: PlacedLayer, rule: ReadRule, codes: NDArray[np.int32]) ->
     low, high = rule.code_range(matrix.input)
     columns = ideal_columns(layer, rule).astype(np.float32).transpose(1, 3, 0, 2)
     rows, slices, copies, outputs = columns.shape
-    flat = np.ascontiguousarray(columns).reshape(rows, -1)
+    flat = torch.from_numpy(np.ascontiguousarray(columns).reshape(rows, -1))
     plan = rule.chunks(matrix.input)
     # Chunks that add up before the conversion are read as one whole code.
     parts = [(0, -1)] if rule.analog_accumulate else [(chunk.shift, chunk.high) for chunk in plan]
@@ -118,7 +119,8 @@ def _calibrated(layer: PlacedLayer, rule: ReadRule, codes: NDArray[np.int32]) ->
             drive = np.empty((len(windows.bases), stop - start), np.float32)
             for shift, mask in parts:
                 _fill_drive(windows.codes, windows.bases, windows.offsets[start:stop], shift, mask, drive)
-                _count_shifts(drive @ flat[start:stop], copies * outputs, limits, needed)
+                sums = torch.from_numpy(drive) @ flat[start:stop]
+                _count_shifts(sums.numpy(), copies * outputs, limits, needed)
     shifts = (_percentile_of(histogram, rule.percentile) for histogram in needed)
     return ConverterRange(tuple(shifts), low, high)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pillarsim.arch.compute.jit import compiled
+from pillarsim.arch.compute.jit import compiled, contracted
 
 _LN2 = np.float32(0.6931472)
 # ln(m) on [1, 2), in powers of m - 1.5; largest error 1.4e-4.
@@ -29,7 +29,7 @@ def read_key(stream: np.uint64, number: int) -> np.uint64:
     return z ^ (z >> np.uint64(31))
 
 
-@compiled
+@contracted
 def normals(
     key: np.uint64, uniform: NDArray[np.float32], tail: NDArray[np.float32], draws: NDArray[np.float32]
 ) -> None:
@@ -49,10 +49,8 @@ def normals(
         tail[c] = (np.float32(1.0) - x) * (np.float32(1.0) + x)
     bits = tail.view(np.int32)
     for c in range(count):
-        draws[c] = np.float32(np.int32(np.int32(bits[c] >> np.int32(23)) - np.int32(127)))
-        bits[c] = np.int32(np.int32(bits[c] & np.int32(0x7FFFFF)) | np.int32(0x3F800000))
-    for c in range(count):
-        m = tail[c] - np.float32(1.5)
-        w = -(draws[c] * _LN2 + (_L0 + m * (_L1 + m * (_L2 + m * (_L3 + m * _L4)))))
+        exponent = np.float32(np.int32(np.int32(bits[c] >> np.int32(23)) - np.int32(127)))
+        m = np.float32(np.int32(bits[c] & np.int32(0x7FFFFF))) * np.float32(2.0**-23) - np.float32(0.5)
+        w = -(exponent * _LN2 + (_L0 + m * (_L1 + m * (_L2 + m * (_L3 + m * _L4)))))
         p = _Q0 + w * (_Q1 + w * (_Q2 + w * (_Q3 + w * (_Q4 + w * (_Q5 + w * (_Q6 + w * _Q7))))))
         draws[c] = uniform[c] * p

@@ -1,0 +1,22 @@
+"""The public surface: every promised name loads, and none appears unannounced."""
+
+import pillarsim
+
+
+def test_public_names_load() -> None:
+    """Each name of __all__ is there, and the list is what is promised."""
+    assert set(pillarsim.__all__) == {
+        "Chip",
+        "InputError",
+        "Network",
+        "RunOptions",
+        "__version__",
+        "build_components",
+        "compile_network",
+        "load_chip",
+        "load_dataset",
+        "load_network",
+        "run",
+        "simulate",
+    }
+    assert all(getattr(pillarsim, name) is not None for name in pillarsim.__all__)
