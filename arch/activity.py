@@ -12,6 +12,7 @@ from dataclasses import dataclass
 class LayerActivity:
     """Data-dependent activity of one matrix layer; counts and sums a window (one output position).
 
+    chunks            reads of one input, for each row group
     drives            input lines driven with a code chunk other than 0, summed over arrays and reads
     conductance_s     sum over arrays, reads and driven cells of x^2 G (amplitude) or x G (pulse width), x being the
                       chunk over its largest value; times V^2 t_read it is the dissipation of a window's reads
@@ -22,6 +23,7 @@ class LayerActivity:
     """
 
     name: str
+    chunks: int
     drives: float
     conductance_s: float
     conductance_time: float

@@ -41,18 +41,21 @@ class ArrayClock:
 
     @property
     def bias_ps(self) -> int:
-        """Time that the array stays biased for one read: without sample-and-hold until all outputs are converted."""
-        return self.read_ps if self.sample_hold else self.read_ps + self.slots * self.convert_ps
+        """Mean time that the array stays biased for a read: without sample-and-hold through the conversions too."""
+        if self.sample_hold:
+            return self.read_ps
+        return self.read_ps + self.conversions * self.slots * self.convert_ps // self.chunks
 
 
-def read_time_ps(array: Array, coding: Input, readout: Readout, technology: Technology) -> int:
+def read_time_ps(array: Array, coding: Input, readout: Readout, technology: Technology, slots: int) -> int:
     """Bias time of one read of one input chunk, in picoseconds.
 
     'derived' settles the lines to half an LSB of the readout bits and takes whole clock cycles; pulse-width codes
-    repeat it up to 2^bits - 1 times. An integrate-and-fire readout takes a window for each output that it serves.
+    repeat it up to 2^bits - 1 times. An integrate-and-fire readout takes a window for each of the
+    `slots` outputs that it serves.
     """
     if readout.neuron is not None:
-        return max(1, round(readout.neuron.window * PS_PER_S)) * readout.columns_shared
+        return max(1, round(readout.neuron.window * PS_PER_S)) * slots
     if array.read_time == "derived":
         settled_s = settling_time_s(array_lines(array, technology.temperature), readout.bits)
         one_ps = cycles_ps(whole_cycles(settled_s, technology.clock), technology.clock)
@@ -64,10 +67,11 @@ def read_time_ps(array: Array, coding: Input, readout: Readout, technology: Tech
 
 def array_clock(chip: Chip, convert_ps: int) -> ArrayClock:
     """The rhythm of the chip's arrays, given one conversion's time."""
+    slots = min(chip.readout.columns_shared, chip.outputs_per_array)
     return ArrayClock(
-        read_ps=read_time_ps(chip.array, chip.input, chip.readout, chip.technology),
+        read_ps=read_time_ps(chip.array, chip.input, chip.readout, chip.technology, slots),
         convert_ps=convert_ps,
-        slots=min(chip.readout.columns_shared, chip.outputs_per_array),
+        slots=slots,
         chunks=chip.input.chunks,
         sample_hold=chip.readout.sample_hold is not None,
         analog_bits=chip.weights.accumulate_bits == "analog",

@@ -18,7 +18,7 @@ from pillarsim.arch.chip import ROLES, Chip, Level, Part
 from pillarsim.arch.component import Component, peak_dynamic_power_w, stated_peak_power_w
 from pillarsim.arch.converter import converter_cost
 from pillarsim.arch.errors import InputError, nearest
-from pillarsim.arch.peak_rates import array_locked_hz, only_costliest, served_hz
+from pillarsim.arch.peak_rates import array_locked_hz, electrodes, only_costliest, served_hz
 from pillarsim.devices.costs import Action, ComponentCost
 from pillarsim.devices.wires import planar_area_m2, vertical_area_m2
 
@@ -119,7 +119,7 @@ def _array_parts(chip: Chip, place: _Place, clock: ArrayClock, convert: Componen
     together = array_locked_hz(chip, clock)
     counts = {
         "array": (1.0, _array_cost(chip, clock)),
-        "driver": (float(electrodes(chip)), _driver_cost(chip)),
+        "driver": (float(electrodes(chip.array)), _driver_cost(chip)),
         "converter": (float(chip.converters_per_array), convert),
         "write_circuit": (1 / chip.write.shared_by, _write_cost(chip)),
     }
@@ -129,14 +129,6 @@ def _array_parts(chip: Chip, place: _Place, clock: ArrayClock, convert: Componen
     for role, (per_array, cost) in counts.items():
         rates = {name: rate / per_array for name, rate in together[role].items() if name in cost.actions}
         yield _component(chip, f"{place.path}.{role}", role, per_array * chip.tile.arrays_per_level, cost, rates, True)
-
-
-def electrodes(chip: Chip) -> int:
-    """Word-line electrodes of one array, each with a driver: rows, or those of the vertical word-line type."""
-    array = chip.array
-    if array.word_lines is None or array.word_lines == "finger":
-        return array.inputs
-    return array.layers * (1 if array.word_lines == "plane" else 2)
 
 
 def _array_cost(chip: Chip, clock: ArrayClock) -> ComponentCost:

@@ -7,10 +7,10 @@ action is its integer count times the card's energy. Leakage is power by state t
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pillarsim.arch.activity import Activity, LayerActivity, LayerProgramming
+from pillarsim.arch.activity import Activity, LayerProgramming
 from pillarsim.arch.array_power import array_read_energy_j, rail_voltage
 from pillarsim.arch.chip import Array, Idle, Technology
 from pillarsim.arch.component import Component, peak_dynamic_power_w
@@ -19,7 +19,6 @@ from pillarsim.arch.timing import Timing
 from pillarsim.arch.trace import ProgrammingTrace, StateTimes, Trace
 
 PS = 1e-12  # seconds in a picosecond, exact by definition
-FROM_VALUES = (("array", "read"), ("array", "window"))  # charged from the activity of the values
 POLICY_OF_GROUP = {"global_buffer": "buffers", "off_chip": "digital", "mesh": "digital"}
 
 
@@ -30,17 +29,21 @@ class EnergyRow:
     role: str
     action: str
     layer: str
-    count: int
+    count: float
     energy_j: float
     kind: str
 
 
 @dataclass(frozen=True)
 class Costs:
-    """All energy from the first input to the last output, in rows that sum to every total."""
+    """All energy from the first input to the last output, in rows that sum to every total.
+
+    unstated: roles that acted and whose energy no source states; totals leave them out.
+    """
 
     rows: tuple[EnergyRow, ...]
     span_s: float
+    unstated: tuple[str, ...]
 
     def total(self, kind: str | None = None) -> float:
         """Joules of all rows, or of one kind."""
@@ -66,85 +69,73 @@ def cost(
     timing: Timing,
 ) -> Costs:
     """Multiply the trace's ledger and power states by the components' energies and leakages."""
-    by_role: dict[str, Component] = {component.role: component for component in components}
-    activities = {layer.name: layer for layer in activity.layers}
-    rows = _window_rows(trace, activities, by_role, array, technology, timing)
-    charged: list[tuple[str, str, str, int]] = [
-        (role, action, layer, count)
-        for (role, action, layer), count in sorted(trace.ledger.counts.items())
-        if (role, action) not in FROM_VALUES
-    ]
-    for component in components:
-        if component.charged_with is not None:
-            charged += _charged_along(component, component.charged_with, trace)
-    for role, action, layer, count in charged:
-        energy_j = by_role[role].cost.actions[action].energy_j
-        if energy_j is not None:
-            rows.append(EnergyRow(role, action, layer, count, count * energy_j, "dynamic"))
-    rows += _static_rows(trace.states, components, idle)
-    costs = Costs(tuple(rows), trace.span_ps * PS)
     _check_states(trace)
-    return costs
+    counts = action_counts(trace, activity)
+    rows = _array_rows(trace, activity, array, technology, timing)
+    unstated = set()
+    for component in components:
+        for action, layer, count in _acts(component, counts):
+            energy_j = component.cost.actions[action].energy_j
+            if energy_j is None:
+                unstated.add(component.role)
+            else:
+                rows.append(EnergyRow(component.role, action, layer, count, count * energy_j, "dynamic"))
+    rows += _static_rows(trace.states, components, idle)
+    return Costs(tuple(rows), trace.span_ps * PS, tuple(sorted(unstated)))
 
 
-def _charged_along(
-    component: Component, charged_with: tuple[str, str], trace: Trace
-) -> list[tuple[str, str, str, int]]:
-    """Counts of a part whose actions go along with another part's."""
-    return [
-        (component.role, action, layer, count)
-        for (role, other, layer), count in sorted(trace.ledger.counts.items())
-        if (role, other) == charged_with
-        for action in component.cost.actions
-    ]
+def action_counts(trace: Trace, activity: Activity) -> dict[tuple[str, str, str], float]:
+    """Actions by (role, action, layer): the ledger's integers, and what the values drive a window times windows."""
+    counts: dict[tuple[str, str, str], float] = dict(trace.ledger.counts)
+    for active in activity.layers:
+        windows = counts.pop(("array", "window", active.name))
+        counts["driver", "drive", active.name] = windows * active.drives
+        counts["converter", "spike", active.name] = windows * active.spikes
+    return counts
 
 
-def unstated_energies(trace: Trace, components: Sequence[Component]) -> tuple[str, ...]:
-    """Roles that acted in the run and whose energy no source states; totals leave them out."""
-    acted = {(role, action) for role, action, _ in trace.ledger.counts}
-    return tuple(
-        sorted(
-            {
-                component.role
-                for component in components
-                for name, action in component.cost.actions.items()
-                if action.energy_j is None and (component.role, name) in acted
-            }
-        )
-    )
+def _acts(component: Component, counts: Mapping[tuple[str, str, str], float]) -> Iterator[tuple[str, str, float]]:
+    """(action, layer, count) of one component; an extra part acts along with the part that it is charged with."""
+    if component.role == "array":
+        return  # charged from the values
+    for action in component.cost.actions:
+        wanted = component.charged_with or (component.role, action)
+        for (role, other, layer), count in sorted(counts.items()):
+            if (role, other) == wanted and count:
+                yield action, layer, count
 
 
-def _window_rows(
-    trace: Trace,
-    activities: Mapping[str, LayerActivity],
-    by_role: Mapping[str, Component],
-    array: Array,
-    technology: Technology,
-    timing: Timing,
+def _array_rows(
+    trace: Trace, activity: Activity, array: Array, technology: Technology, timing: Timing
 ) -> list[EnergyRow]:
+    """Reads of each layer's arrays, the regulator's loss, and the off transistors of biased arrays."""
     rows: list[EnergyRow] = []
-    rail = rail_voltage(technology, array.read_voltage)
-    held_ps = 0 if timing.sample_hold else timing.slots * timing.convert_ps
-    read_s = (timing.read_ps + held_ps) * PS
-    for (role, action, layer), windows in sorted(trace.ledger.counts.items()):
-        if (role, action) != ("array", "window"):
-            continue
-        active = activities[layer]
-        reads = trace.ledger.counts["array", "read", layer]
+    rail_v = rail_voltage(technology, array.read_voltage)
+    for active in activity.layers:
+        windows = trace.ledger.counts["array", "window", active.name]
+        reads = trace.ledger.counts["array", "read", active.name]
+        read_s = bias_ps(timing, active.chunks) * PS
         window_j, drawn_j = array_read_energy_j(array, read_s, active)
-        rows.append(EnergyRow("array", "read", layer, reads, windows * window_j, "dynamic"))
+        rows.append(EnergyRow("array", "read", active.name, reads, windows * window_j, "dynamic"))
         if array.read_energy == "derived":
-            loss_j = windows * (drawn_j * (rail / array.read_voltage) - window_j)
-            rows.append(EnergyRow("regulator", "read", layer, reads, loss_j, "dynamic"))
-        for role, action, each in (("driver", "drive", active.drives), ("converter", "spike", active.spikes)):
-            energy_j = by_role[role].cost.actions[action].energy_j if action in by_role[role].cost.actions else None
-            if energy_j is not None:
-                rows.append(EnergyRow(role, action, layer, round(windows * each), windows * each * energy_j, "dynamic"))
+            loss_j = windows * (drawn_j * (rail_v / array.read_voltage) - window_j)
+            rows.append(EnergyRow("regulator", "read", active.name, reads, loss_j, "dynamic"))
         if array.access.off_current:
             off = (array.rows - array.active_inputs) * array.columns
-            leak = off * array.access.off_current * array.read_voltage * read_s * reads
-            rows.append(EnergyRow("array", "off transistors", layer, reads, leak, "leakage"))
+            leak_j = off * array.access.off_current * rail_v * read_s * reads
+            rows.append(EnergyRow("array", "off transistors", active.name, reads, leak_j, "leakage"))
     return rows
+
+
+def bias_ps(timing: Timing, chunks: int) -> float:
+    """Mean time that an array stays biased for one of the `chunks` reads of an input.
+
+    Without sample-and-hold it is held through each batch of conversions: one a read, or one for all chunks where
+    they are summed in analog.
+    """
+    if timing.sample_hold:
+        return timing.read_ps
+    return timing.read_ps + timing.slots * timing.convert_ps / (chunks if timing.analog_bits else 1)
 
 
 def _static_rows(states: Sequence[StateTimes], components: Sequence[Component], idle: Idle) -> list[EnergyRow]:
@@ -183,6 +174,7 @@ class ProgrammingCosts:
     time_s: float
     energy_j: float
     by_component: dict[str, float]
+    unstated: tuple[str, ...]
     pulses: int
     cells: int
     failed: int
@@ -197,8 +189,13 @@ def programming_cost(
     """
     sums: defaultdict[str, float] = defaultdict(float)
     by_role = {component.role: component for component in components}
+    unstated = set()
     for (role, action, _), count in sorted(trace.ledger.counts.items()):
-        sums[role] += count * (by_role[role].cost.actions[action].energy_j or 0.0)
+        energy_j = by_role[role].cost.actions[action].energy_j
+        if energy_j is None:
+            unstated.add(role)
+        else:
+            sums[role] += count * energy_j
     sums["array"] += sum(part.cell_energy_j for part in parts)
     sums["half_select"] += sum(part.half_select_j for part in parts)
     sums["regulator"] += sum(part.rail_loss_j for part in parts)
@@ -206,6 +203,7 @@ def programming_cost(
         time_s=trace.time_ps * PS,
         energy_j=sum(sums.values()),
         by_component=dict(sums),
+        unstated=tuple(sorted(unstated)),
         pulses=trace.pulses,
         cells=sum(part.cells for part in parts),
         failed=sum(part.failed for part in parts),

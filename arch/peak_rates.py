@@ -8,8 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pillarsim.arch.array_clock import ArrayClock, partial_sum_bits, weights_per_array_row
-from pillarsim.arch.chip import Chip
+from pillarsim.arch.chip import Array, Chip
 from pillarsim.devices.costs import ComponentCost
+
+
+def electrodes(array: Array) -> int:
+    """Word-line electrodes of one array, each with a driver: rows, or those of the vertical word-line type."""
+    if array.word_lines is None or array.word_lines == "finger":
+        return array.inputs
+    return array.layers * (1 if array.word_lines == "plane" else 2)
 
 
 def array_locked_hz(chip: Chip, clock: ArrayClock) -> dict[str, dict[str, float]]:
@@ -22,7 +29,7 @@ def array_locked_hz(chip: Chip, clock: ArrayClock) -> dict[str, dict[str, float]
     spikes = conversions * ((1 << chip.readout.bits) - 1)
     return {
         "array": {"read": reads},
-        "driver": {"drive": reads * array.active_inputs},
+        "driver": {"drive": reads * min(array.active_inputs, electrodes(array))},
         "sample_hold": {"sample": conversions},
         "converter": {"convert": conversions, "spike": spikes},
         "shift_add": {"add": conversions},

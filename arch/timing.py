@@ -48,6 +48,7 @@ class Timing:
 
     read_ps          bias time of one read of one input chunk (a whole pulse train for pulse width coding)
     convert_ps       one conversion; an array's converters each do `slots` of them, one after another
+    partial_sum_bits an exact sum of products of one array, in an output register
     sample_hold      the next read may run while the last one is converted
     analog_bits      input chunks are summed before a single conversion
     """
@@ -70,6 +71,7 @@ class Timing:
     header_bits: int
     grid: tuple[int, int]
     router_block: tuple[int, int]
+    partial_sum_bits: int
     off_chip_latency_ps: int
     off_chip_bits_per_s: float
     write: WriteTiming

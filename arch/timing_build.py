@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pillarsim.arch.array_clock import array_clock
+from pillarsim.arch.array_clock import array_clock, partial_sum_bits
 from pillarsim.arch.chip import Buffer, Chip
 from pillarsim.arch.component import Component
 from pillarsim.arch.components import router_block
@@ -38,6 +38,7 @@ def build_timing(chip: Chip, components: Sequence[Component]) -> Timing:
         header_bits=chip.mesh.header_bits,
         grid=(chip.tile.count.x, chip.tile.count.y),
         router_block=router_block(chip.mesh.router.shared_by),
+        partial_sum_bits=partial_sum_bits(chip),
         off_chip_latency_ps=_ps(chip.off_chip.latency),
         off_chip_bits_per_s=8 * chip.off_chip.bandwidth,
         write=_write(chip),

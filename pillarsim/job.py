@@ -5,6 +5,7 @@ chip.yaml + network -> compile -> program -> evaluate (values) -> simulate (even
 
 from __future__ import annotations
 
+import hashlib
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -253,4 +254,16 @@ def _options_json(options: RunOptions, calibration: Dataset, test: Dataset | Non
 
 def _versions() -> dict[str, str]:
     packages = ("pillarsim", "numpy", "torch", "numba", "simpy", "pydantic")
-    return {"python": platform.python_version(), **{name: version(name) for name in packages}}
+    return {"python": platform.python_version(), **{name: version(name) for name in packages}, "code": code_hash()}
+
+
+def code_hash() -> str:
+    """sha256 of every module and every card of this package: what a version number of a checkout cannot say."""
+    hasher = hashlib.sha256()
+    root = Path(__file__).parent
+    folders = (root, *(root / name for name in ("arch", "configs", "devices", "mapping", "workloads")))
+    for path in sorted(
+        {found for folder in folders for found in folder.rglob("*") if found.suffix in (".py", ".yaml")}
+    ):
+        hasher.update(str(path.relative_to(root).as_posix()).encode() + path.read_bytes())
+    return hasher.hexdigest()

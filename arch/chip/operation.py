@@ -202,10 +202,10 @@ class Write(Section):
 
 
 class WakeUp(Section):
-    """Cost of leaving the gated state, for the gated parts beside one array."""
+    """Cost of leaving the gated state, for one unit of a gated group: an array's, a tile's or a router's parts."""
 
     time: TimeOrZero = Field(default=0.0, description="Delays the first use after gating")
-    energy: EnergyOrZero = Field(default=0.0, description="An array's gated group, once a wake-up")
+    energy: EnergyOrZero = Field(default=0.0, description="Of one unit, at each wake-up")
 
 
 class Idle(Section):

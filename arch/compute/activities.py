@@ -36,7 +36,7 @@ def measured(
         charge += float(row_s @ count.drive) * share
         spikes += count.spikes * share
         clipped += count.clipped * share
-    return LayerActivity(layer.name, drives, power, charge, spikes, conversions(layer, rule), clipped)
+    return LayerActivity(layer.name, layer.chunks, drives, power, charge, spikes, conversions(layer, rule), clipped)
 
 
 def default_activity(

@@ -1,8 +1,8 @@
 """A layer behind its arrays: merge partial sums, rescale, activate, pool, and send output pixels in raster order.
 
 The home tile of a replica holds most of its arrays (ties: the lowest index); replicas of a pooled layer share the
-home of replica 0, where their values meet. Other tiles send it their partial sums, `PARTIAL_BITS` an output. The home
-merges row blocks and rescales: outputs x row blocks actions. Adder, activation and pooling units serve one window at
+home of replica 0, where their values meet. Other tiles send it their partial sums, `partial_sum_bits` an output. The
+home merges row blocks and rescales: outputs x row blocks actions. Adder, activation and pooling units serve one window at
 a time, tile by tile.
 """
 
@@ -21,9 +21,8 @@ from pillarsim.arch.simulate.replicas import Replica
 from pillarsim.arch.simulate.streams import Stream
 from pillarsim.arch.timing import Unit
 
-__all__ = ["PARTIAL_BITS", "Home", "LayerStage"]
+__all__ = ["Home", "LayerStage"]
 
-PARTIAL_BITS = 32  # bits of a partial sum on its way to the home tile: an int32 accumulator
 _PARTIALS = 1  # kind of requests for links: before pixels
 _MERGE, _ACTIVATE, _POOL = 0, 1, 2
 

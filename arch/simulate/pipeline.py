@@ -13,7 +13,7 @@ from pillarsim.arch.placement import PlacedArray, PlacedLayer, Placement
 from pillarsim.arch.simulate.buffers import PixelRing, TileInput, share_pixels
 from pillarsim.arch.simulate.engine import Engine, EnginePower, WindowEngine, engine_plan
 from pillarsim.arch.simulate.geometry import windows_of
-from pillarsim.arch.simulate.layers import PARTIAL_BITS, Home, LayerStage
+from pillarsim.arch.simulate.layers import Home, LayerStage
 from pillarsim.arch.simulate.operation import OperationEngine
 from pillarsim.arch.simulate.parts import Parts
 from pillarsim.arch.simulate.ports import Service
@@ -103,7 +103,7 @@ class LayerRun:
             fetch=Service((("buffer", "read"),), layer.name, port.accesses(bits), 1, port.access_ps),
             transfer=Service((("bus", "transfer"),), layer.name, bus.accesses(bits), 1, bus.access_ps),
             fetch_bits=bits,
-            partial_bits=0 if tile == home else PARTIAL_BITS * _outputs(layer, arrays),
+            partial_bits=0 if tile == home else timing.partial_sum_bits * _outputs(layer, arrays),
         )
 
     def trace(self) -> LayerTrace:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from pillarsim.arch.errors import InputError, ModelError
 from pillarsim.arch.ledger import Ledger
-from pillarsim.arch.placement import Placement
+from pillarsim.arch.placement import PlacedArray, PlacedLayer, Placement
 from pillarsim.arch.simulate.kernel import Kernel
 from pillarsim.arch.simulate.parts import Parts
-from pillarsim.arch.simulate.pipeline import LayerRun, Pipeline, output_bits
+from pillarsim.arch.simulate.pipeline import LayerRun, Pipeline
 from pillarsim.arch.timing import Timing
 from pillarsim.arch.trace import Trace
 
@@ -64,7 +64,7 @@ def simulate(
     if len(finished) != images:
         raise ModelError(f"{len(finished)} of {images} images left the chip")
     for layer in pipeline.layers:
-        _settle(layer, parts.ledger)
+        _settle(layer, parts.ledger, timing.partial_sum_bits)
     span_ps = kernel.time_ps
     return Trace(
         detail=detail,
@@ -80,18 +80,29 @@ def simulate(
     )
 
 
-def _settle(layer: LayerRun, ledger: Ledger) -> None:
+def _settle(layer: LayerRun, ledger: Ledger, partial_sum_bits: int) -> None:
     """Enter what follows from the number of windows: engines in closed form, registers, busy time."""
-    name, matrix = layer.layer.name, layer.layer.matrix
-    outputs, bits = matrix.weight.shape[1], output_bits(layer.layer)
+    name, placed = layer.layer.name, layer.layer
     for engine, power, replica in zip(layer.engines, layer.powers, layer.replicas, strict=True):
         engine.settle(ledger)
-        arrays = len(layer.layer.replicas[replica.index])
-        ledger.busy("array", name, power.arrays.active_ps * arrays)
-        ledger.busy("converter", name, power.converters.active_ps * arrays)
-        inputs = replica.windows * sum(part.fetch_bits for part in replica.parts)
-        ledger.add("input_register", "write", name, inputs)
-        ledger.add("input_register", "read", name, inputs)
-        ledger.add("output_register", "write", name, replica.windows * outputs * bits)
-    pixels = layer.stage.stream.sent
-    ledger.add("output_register", "read", name, pixels * layer.layer.final_shape[0] * bits)
+        arrays = placed.replicas[replica.index]
+        ledger.busy("array", name, power.arrays.active_ps * len(arrays))
+        ledger.busy("converter", name, power.converters.active_ps * len(arrays))
+        for role, bits in (
+            ("input_register", sum(input_bits(placed, array) for array in arrays)),
+            ("output_register", sum(outputs_of(placed, array) for array in arrays) * partial_sum_bits),
+        ):
+            ledger.add(role, "write", name, replica.windows * bits)
+            ledger.add(role, "read", name, replica.windows * bits)
+
+
+def input_bits(layer: PlacedLayer, array: PlacedArray) -> int:
+    """Bits of a window's inputs in the input register beside one array."""
+    block = layer.row_blocks[array.row_block]
+    return (block.stop - block.start) * layer.matrix.input.bits
+
+
+def outputs_of(layer: PlacedLayer, array: PlacedArray) -> int:
+    """Outputs of which one array holds a slice: partial sums in the output register beside it."""
+    first, last = array.units
+    return -(-last // layer.slices) - first // layer.slices

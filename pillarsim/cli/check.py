@@ -16,8 +16,16 @@ if TYPE_CHECKING:
 def command(chip: str, sets: tuple[str, ...]) -> None:
     """Validate CHIP, a chip file or a preset's name."""
     from pillarsim.arch.chip.load import load_chip
+    from pillarsim.arch.components import build_components
+    from pillarsim.arch.errors import InputError
+    from pillarsim.arch.located import located
+    from pillarsim.arch.timing_build import build_timing
 
     loaded = load_chip(chip, sets)
+    try:
+        build_timing(loaded.chip, build_components(loaded.chip))
+    except InputError as error:
+        raise located(error, loaded) from None
     click.echo(f"{loaded.document.name}: valid: {loaded.name}, {summary(loaded.chip)}")
 
 

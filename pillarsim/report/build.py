@@ -5,15 +5,17 @@ SI units in every number; what was not evaluated or is not stated by a source is
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pillarsim.arch.activity import Activity
 from pillarsim.arch.chip import Chip
 from pillarsim.arch.component import Component
-from pillarsim.arch.costing import Costs, ProgrammingCosts, unstated_energies
+from pillarsim.arch.costing import Costs, ProgrammingCosts
 from pillarsim.arch.errors import ModelError
 from pillarsim.arch.placement import Placement
 from pillarsim.arch.trace import ProgrammingTrace, Trace
@@ -85,12 +87,13 @@ def build_report(results: RunResults) -> dict[str, Any]:
     steady_s = (trace.finished_ps[-1] - trace.finished_ps[0]) * PS / (images - 1) if images > 1 else None
     energy = {role: joules / images for role, joules in sorted(costs.by("role").items())}
     leakage = {role: joules / span_s for role, joules in sorted(costs.by("role", "leakage").items())}
+    leakage_j = costs.total("leakage") if leakage else None  # nothing stated is not zero
     per_image_j = costs.total() / images
     operations = 2 * results.network.macs
     throughput = None if not steady_s else 1 / steady_s
     report: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
-        "chip": {"name": results.chip.name, "hash": results.chip_digest},
+        "chip": {"name": results.chip.name, "hash": chip_hash(results.chip_digest, results.components)},
         "workload": {
             "name": results.network.name,
             "weights": results.network.weights,
@@ -108,10 +111,10 @@ def build_report(results: RunResults) -> dict[str, Any]:
         "energy_j": {
             "per_image": per_image_j,
             "dynamic": costs.total("dynamic") / images,
-            "leakage": costs.total("leakage") / images,
+            "leakage": None if leakage_j is None else leakage_j / images,
             "outside_layers": costs.by("layer").get("", 0.0) / images,
             "by_component": energy,
-            "not_stated": list(unstated_energies(trace, results.components)),
+            "not_stated": list(costs.unstated),
         },
         "power_w": {"average": costs.total() / span_s},
         "leakage_w": {
@@ -127,6 +130,7 @@ def build_report(results: RunResults) -> dict[str, Any]:
             "cells": results.programming.cells,
             "failed_cells": results.programming.failed,
             "by_component": dict(sorted(results.programming.by_component.items())),
+            "not_stated": list(results.programming.unstated),
         },
         "tops": None if throughput is None else operations * throughput / 1e12,
         "tops_per_w": operations / per_image_j / 1e12,
@@ -148,6 +152,12 @@ def build_report(results: RunResults) -> dict[str, Any]:
     return report
 
 
+def chip_hash(digest: str, components: Sequence[Component]) -> str:
+    """sha256 of a chip file's values and of what its cards cost at its operating point."""
+    parts = [(part.path, part.role, part.instances, part.cost, part.peak_rate_hz) for part in components]
+    return hashlib.sha256(f"{digest}{parts!r}".encode()).hexdigest()
+
+
 def check_sums(report: dict[str, Any]) -> None:
     """Raise ModelError where the parts of a total do not sum to it (1e-9 relative)."""
     energy = report["energy_j"]
@@ -156,10 +166,10 @@ def check_sums(report: dict[str, Any]) -> None:
         ("energy_j.per_image by component", sum(energy["by_component"].values()), energy["per_image"]),
         (
             "energy_j.per_image as dynamic + leakage",
-            energy["dynamic"] + energy["leakage"],
+            energy["dynamic"] + (energy["leakage"] or 0.0),
             energy["per_image"],
         ),
-        ("leakage_w.total", sum(report["leakage_w"]["by_component"].values()), report["leakage_w"]["total"]),
+        ("leakage_w.total", sum(report["leakage_w"]["by_component"].values()), report["leakage_w"]["total"] or 0.0),
         ("area_m2.total", sum(report["area_m2"]["by_component"].values()), report["area_m2"]["total"]),
         (
             "programming.energy_j",
@@ -216,7 +226,7 @@ def _mapping(results: RunResults) -> dict[str, Any]:
                 "arrays": layer.arrays,
                 "replicas": len(layer.replicas),
                 "row_blocks": len(layer.row_blocks),
-                "reads_per_window": layer.reads_per_chunk * results.chip.input.chunks,
+                "reads_per_window": layer.reads_per_chunk * layer.chunks,
                 "cells": layer.cells,
                 "utilization": layer.cells / (layer.arrays * chip.array.cells),
                 "time_per_image_s": trace.busy_ps * PS / results.trace.images / len(layer.replicas),

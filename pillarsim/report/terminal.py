@@ -21,6 +21,18 @@ def quantity(value: float | None, unit: str) -> str:
     return MISSING if value is None else engineering(value, unit)
 
 
+def stated(value: float | None, unit: str) -> str:
+    """A number in engineering notation, or that no source states it."""
+    return "not stated" if value is None else engineering(value, unit)
+
+
+def part(section: dict[str, Any], name: str, unit: str) -> str:
+    """One component's share of a breakdown: a number, that it is not stated, or a dash where it has none."""
+    if name in section["by_component"]:
+        return engineering(section["by_component"][name], unit)
+    return "not stated" if name in section["not_stated"] else "-"
+
+
 def render(report: dict[str, Any]) -> str:
     """Return the whole report as text."""
     parts = [_title(report), _summary(report), _components(report), _layers(report)]
@@ -53,10 +65,10 @@ def _summary(report: dict[str, Any]) -> str:
         (
             "energy per image",
             f"{quantity(energy['per_image'], 'J')}    dynamic {quantity(energy['dynamic'], 'J')}    "
-            f"leakage {quantity(energy['leakage'], 'J')}    {_number(report['tops_per_w'])} TOPS/W",
+            f"leakage {stated(energy['leakage'], 'J')}    {_number(report['tops_per_w'])} TOPS/W",
         ),
         ("average power", f"{quantity(report['power_w']['average'], 'W')}    {_number(report['tops'])} TOPS"),
-        ("leakage power", f"{quantity(leakage['total'], 'W')}    {_largest(leakage['by_component'], 'W')}"),
+        ("leakage power", f"{stated(leakage['total'], 'W')}    {_largest(leakage['by_component'], 'W')}"),
         ("area", f"{quantity(area['total'], 'm2')}    {_largest(area['by_component'], 'm2')}"),
         (
             "programming",
@@ -81,9 +93,11 @@ def _summary(report: dict[str, Any]) -> str:
         ),
         ("activity", report["activity"]["source"]),
     ]
-    for name, part in (("energy", energy), ("leakage", leakage), ("area", area)):
-        if part["not_stated"]:
-            lines.append(("not stated", f"{name} of {', '.join(part['not_stated'])}: totals sum what is stated"))
+    for name, section in (("energy", energy), ("leakage", leakage), ("area", area), ("programming", programming)):
+        if section["not_stated"] and not section["by_component"]:
+            lines.append(("not stated", f"{name} of every part"))
+        elif section["not_stated"]:
+            lines.append(("not stated", f"{name} of {', '.join(section['not_stated'])}: totals sum what is stated"))
     return tabulate(lines, tablefmt="plain")
 
 
@@ -116,17 +130,13 @@ def _components(report: dict[str, Any]) -> str:
     total = report["energy_j"]["per_image"]
     rows = []
     for name in sorted({*energy, *leakage, *area}, key=lambda name: -energy.get(name, 0.0)):
-        stated = {
-            "leakage": name not in report["leakage_w"]["not_stated"],
-            "area": name not in report["area_m2"]["not_stated"],
-        }
         rows.append(
             (
                 name,
-                quantity(energy.get(name, 0.0), "J"),
+                part(report["energy_j"], name, "J"),
                 percent(energy.get(name, 0.0) / total, 1),
-                quantity(leakage.get(name, 0.0), "W") if stated["leakage"] else "not stated",
-                quantity(area.get(name, 0.0), "m2") if stated["area"] else "not stated",
+                part(report["leakage_w"], name, "W"),
+                part(report["area_m2"], name, "m2"),
                 models.get(name, ""),
             )
         )
@@ -135,7 +145,7 @@ def _components(report: dict[str, Any]) -> str:
             "total",
             quantity(total, "J"),
             "100 %",
-            quantity(report["leakage_w"]["total"], "W"),
+            stated(report["leakage_w"]["total"], "W"),
             quantity(report["area_m2"]["total"], "m2"),
             "",
         )

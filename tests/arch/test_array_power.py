@@ -15,7 +15,7 @@ def chip(*sets: str, name: str = "hfox_planar_128") -> Chip:
 
 def activity(drives: float, conductance_s: float, conductance_time: float) -> LayerActivity:
     """A window with so many driven lines and conductance sums."""
-    return LayerActivity("layer", drives, conductance_s, conductance_time, 0.0, 0, 0.0)
+    return LayerActivity("layer", 8, drives, conductance_s, conductance_time, 0.0, 0, 0.0)
 
 
 @pytest.mark.parametrize(("volts", "rail"), [(0.2, 0.9), (0.9, 0.9), (1.0, 1.8), (2.0, 3.0)])

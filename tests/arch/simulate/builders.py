@@ -33,8 +33,8 @@ def pool(kernel: int, stride: int) -> PostOperator:
 class Spec:
     """A layer to build: a convolution of `outputs` channels, or a linear layer on what comes flattened.
 
-    blocks: row blocks, each of `groups` row groups; columns: arrays side by side in each; slices: cells a weight; chunks: reads an input;
-    tiles: for each replica the tiles that its arrays go to in turn.
+    blocks: row blocks, each of `groups` row groups; columns: arrays side by side in each; slices: cells a
+    weight; chunks: reads an input; tiles: for each replica the tiles that its arrays go to in turn.
     """
 
     outputs: int
@@ -131,6 +131,7 @@ FAST = Timing(
     header_bits=0,
     grid=(4, 4),
     router_block=(1, 1),
+    partial_sum_bits=32,
     off_chip_latency_ps=0,
     off_chip_bits_per_s=1e18,
     write=WriteTiming(set_ps=100, reset_ps=30, verify_ps=10, cells_at_once=1, arrays_per_circuit=1),

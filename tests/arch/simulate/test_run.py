@@ -50,14 +50,15 @@ def test_counts_by_hand() -> None:
     assert counts["array", "read", "layer0"] == windows * 4 * 8
     for role, action in (("converter", "convert"), ("shift_add", "add"), ("sample_hold", "sample")):
         assert counts[role, action, "layer0"] == windows * 12 * 8
-    assert counts["input_register", "write", "layer0"] == windows * (9 + 5) * 8
+    # beside each of the 4 arrays: 5 or 4 rows of 8 bits in, 2 partial sums of 32 bits out
+    assert counts["input_register", "write", "layer0"] == windows * 2 * (5 + 4) * 8
     assert counts["bus", "transfer", "layer0"] == windows * (9 + 5)
     assert counts["buffer", "read", "layer0"] == windows * (5 + 3)  # 72 and 40 bits, 16 an access
     assert counts["buffer", "write", "layer0"] == 2 * 4 * 2 * 2  # rows of 32 bits, into two tiles
     assert counts["adder", "add", "layer0"] == windows * 3 * 2
     assert counts["activation", "apply", "layer0"] == counts["pooling", "apply", "layer0"] == windows * 3
-    assert counts["output_register", "write", "layer0"] == windows * 3 * 8
-    assert counts["output_register", "read", "layer0"] == 2 * 4 * 3 * 8
+    assert counts["output_register", "write", "layer0"] == windows * 4 * 2 * 32
+    assert counts["output_register", "read", "layer0"] == windows * 4 * 2 * 32
     # pixels of 24 bits with a header of 8 are 2 flits: tile 0 to 2 and 3. Partial sums: outputs 1 and 2 of tile 1,
     # 64 bits with the header 5 flits, over 1 link
     assert counts["link", "flit", "layer0"] == 2 * 4 * 2 * (2 + 3) + windows * 5
