@@ -120,8 +120,8 @@ def _array_rows(
         if array.read_energy == "derived":
             loss_j = windows * (drawn_j * (rail_v / array.read_voltage) - window_j)
             rows.append(EnergyRow("regulator", "read", active.name, reads, loss_j, "dynamic"))
-        if array.access.off_current:
-            off = (array.rows - array.active_inputs) * array.columns
+        off = (array.rows - array.active_inputs) * array.columns
+        if array.access.off_current and off > 0:
             leak_j = off * array.access.off_current * rail_v * read_s * reads
             rows.append(EnergyRow("array", "off transistors", active.name, reads, leak_j, "leakage"))
     return rows

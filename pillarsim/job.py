@@ -35,6 +35,7 @@ from pillarsim.arch.timing_build import build_timing
 from pillarsim.devices.streams import stream_seed
 from pillarsim.mapping import compile_network
 from pillarsim.report.build import Accuracy, RunResults, build_report
+from pillarsim.report.format import plural
 from pillarsim.workloads.datasets import Dataset, load_dataset
 from pillarsim.workloads.network import Network
 from pillarsim.workloads.train import accuracy as float_accuracy
@@ -159,8 +160,11 @@ def ir_drop_estimate(
     """Closed-form IR drop of the layer that suffers most; unused cells sit in HRS.
 
     Returns {mean, worst, layer, limit}: the mean loss of column current at the run's mean share of driven rows, and
-    that of the worst cell with every row driven. The values themselves use ideal wires.
+    that of the worst cell with every row driven; None where the chip states no resistance at all. The values
+    themselves use ideal wires.
     """
+    if not any(value for _, value in array.resistance):
+        return {"mean": None, "worst": None, "layer": None, "limit": IR_DROP_LIMIT}
     targets = cell_states(array, bits_per_cell).targets_s()
     found = []
     for layer, coded, active in zip(placement.layers, levels, activity.layers, strict=True):
@@ -222,7 +226,7 @@ def _values(
     )
     float_ = float_accuracy(network, test)
     accuracy = Accuracy(network.metric, float_, found.quantized, found.per_seed, found.samples)
-    return accuracy, found.activity, f"measured on {found.samples} images, {options.seeds} device seeds"
+    return accuracy, found.activity, f"measured on {found.samples} images, {plural(options.seeds, 'device seed')}"
 
 
 def _rails(chip: Chip) -> dict[float, float]:
@@ -233,7 +237,7 @@ def _rails(chip: Chip) -> dict[float, float]:
 
 
 def _warnings(drop: dict[str, Any]) -> tuple[str, ...]:
-    if drop["mean"] <= IR_DROP_LIMIT:
+    if drop["mean"] is None or drop["mean"] <= IR_DROP_LIMIT:
         return ()
     return (
         f"IR drop is estimated at {100 * drop['mean']:.1f} % (layer {drop['layer']}), above "

@@ -2,8 +2,8 @@
 
 The home tile of a replica holds most of its arrays (ties: the lowest index); replicas of a pooled layer share the
 home of replica 0, where their values meet. Other tiles send it their partial sums, `partial_sum_bits` an output. The
-home merges row blocks and rescales: outputs x row blocks actions. Adder, activation and pooling units serve one window at
-a time, tile by tile.
+home merges row blocks and rescales: outputs x row blocks actions. Adder, activation and pooling units serve one window
+at a time, tile by tile.
 """
 
 from __future__ import annotations

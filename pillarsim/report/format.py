@@ -37,3 +37,8 @@ def size(bits: float) -> str:
         if bits >= amount:
             return f"{bits / amount:g} {unit}"
     return f"{bits:g} bit"
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 device seed`, `2 device seeds`."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -6,7 +6,7 @@ from typing import Any
 
 from tabulate import tabulate
 
-from pillarsim.report.format import engineering
+from pillarsim.report.format import engineering, plural
 
 MISSING = "not evaluated"
 
@@ -44,9 +44,9 @@ def render(report: dict[str, Any]) -> str:
 def _title(report: dict[str, Any]) -> str:
     options, chip, workload = report["options"], report["chip"], report["workload"]
     count = len(report["accuracy"]["per_seed"])
-    seeds = f"{count} device seed{'s' if count > 1 else ''}" if report["accuracy"]["samples"] else "values skipped"
+    seeds = plural(count, "device seed") if report["accuracy"]["samples"] else "values skipped"
     return (
-        f"{chip['name']} running {workload['name']}    {report['accuracy']['samples']} images, {seeds}, "
+        f"{chip['name']} running {workload['name']}    {plural(report['accuracy']['samples'], 'image')}, {seeds}, "
         f"{options['images']} timed, detail: {report['events']['detail']}, seed {report['seed']}"
     )
 
@@ -78,7 +78,7 @@ def _summary(report: dict[str, Any]) -> str:
         ),
         (
             "mapping",
-            f"{mapping['arrays']} of {mapping['arrays_available']} arrays on {mapping['tiles']} tiles    "
+            f"{mapping['arrays']} of {mapping['arrays_available']} arrays on {plural(mapping['tiles'], 'tile')}    "
             f"{percent(mapping['utilization'], 1)} of their cells used",
         ),
         (
@@ -88,8 +88,7 @@ def _summary(report: dict[str, Any]) -> str:
         ),
         (
             "IR drop estimate",
-            f"{percent(report['ir_drop']['mean'])} mean, {percent(report['ir_drop']['worst'])} worst cell with all "
-            f"rows on ({report['ir_drop']['layer']}); the values use ideal wires",
+            _ir_drop(report["ir_drop"]),
         ),
         ("activity", report["activity"]["source"]),
     ]
@@ -108,6 +107,15 @@ def _accuracy(accuracy: dict[str, Any]) -> str:
     return (
         f"{percent(accuracy['float'])} float    {percent(accuracy['quantized'])} quantised    "
         f"{100 * accuracy['chip_mean']:.2f}{spread} % on the chip"
+    )
+
+
+def _ir_drop(drop: dict[str, Any]) -> str:
+    if drop["mean"] is None:
+        return "the chip file states no wire, driver or sense resistance"
+    return (
+        f"{percent(drop['mean'])} mean, {percent(drop['worst'])} worst cell with all rows on ({drop['layer']}); "
+        "the values use ideal wires"
     )
 
 
