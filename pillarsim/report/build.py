@@ -118,7 +118,7 @@ def build_report(results: RunResults) -> dict[str, Any]:
         },
         "power_w": {"average": costs.total() / span_s},
         "leakage_w": {
-            "total": costs.total("leakage") / span_s,
+            "total": None if leakage_j is None else leakage_j / span_s,
             "by_component": leakage,
             **_unstated(results, "leakage"),
         },
