@@ -7,7 +7,7 @@ never for pixels that have not arrived.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from simpy.events import Event
@@ -22,14 +22,18 @@ __all__ = ["PixelRing", "TileInput", "share_pixels"]
 WRITE, READ = 1, 0  # kinds of requests at a port, in the order of ties within a layer; a write is of its sender's
 
 
-def share_pixels(layer: str, tile: int, size_bits: int, sharers: int, pixel_bits: int, least: int) -> int:
-    """Return how many pixels an equal share of a tile's buffer holds. Raises FitError if fewer than `least`."""
-    pixels = size_bits // sharers // pixel_bits
+def share_pixels(layer: str, tile: int, size_bits: int, sharers: int, pixel_bits: Sequence[int], least: int) -> int:
+    """Return how many pixels an equal share of a tile's buffer holds, each taken at the mean of `pixel_bits`.
+
+    Raises FitError if fewer than `least`.
+    """
+    map_bits = sum(pixel_bits)
+    pixels = size_bits // sharers * len(pixel_bits) // map_bits
     if pixels < least:
-        needed, share = least * pixel_bits, size_bits // sharers
+        needed, share = -(-least * map_bits // len(pixel_bits)), size_bits // sharers
         raise FitError(
-            f"layer {layer!r} in tile {tile}: one window and one row of its input take {_bytes(needed)} bytes, "
-            f"but its share of the tile buffer has {_bytes(share)} ({sharers} layers share {_bytes(size_bits)}); "
+            f"tile.buffer.size: layer {layer!r} in tile {tile}: one window and one row of its input take "
+            f"{_bytes(needed)} bytes, but its share of the tile buffer has {_bytes(share)} ({sharers} layers share {_bytes(size_bits)}); "
             f"expected tile.buffer.size of at least {_bytes(needed * sharers)} B"
         )
     return pixels
@@ -81,33 +85,46 @@ class TileInput:
         port: Server,
         tile: int,
         ring: PixelRing,
-        pixel_bits: int,
+        pixel_bits: Sequence[int],
         services: Callable[[int], Service],
         sender: str,
     ) -> None:
-        """`services` gives the write of so many bits; `sender`: name of the layer that sends, "" for the source."""
+        """`pixel_bits`: of each pixel of an image that are wanted here; `services` gives the write of so many bits;
+        `sender`: name of the layer that sends, "" for the source."""
         self._kernel, self._mesh, self._port, self._tile = kernel, mesh, port, tile
         self.ring = ring
         self._pixel_bits, self._services = pixel_bits, services
         self._sender = sender
         self._writes: dict[int, Service] = {}
+        self._bits: dict[tuple[int, int], int] = {}
         self.on_arrival: list[Callable[[], None]] = []
         self.on_credit: Callable[[], None] = _nobody
 
     def deliver(self, at_ps: int, source: int, first: int, count: int, key: Key) -> None:
         """Bring pixels [first, first + count), whose credits are taken, from tile `source` (or mesh.GLOBAL)."""
+        bits = self._bits_of(first, count)
+        if bits == 0:
+            self._kernel.at(at_ps, self._arrive, (first, count))
+            return
         if source == self._tile:
             self._write(first, count, key, at_ps)
             return
-        bits = count * self._pixel_bits
         way = partial(self._write, first, count, key)
         self._mesh.send(at_ps, (source, self._tile), bits, self._sender, (*key[:4], self._tile), way)
 
     def _write(self, first: int, count: int, key: Key, at_ps: int) -> None:
-        service = self._writes.get(count)
+        bits = self._bits_of(first, count)
+        service = self._writes.get(bits)
         if service is None:
-            service = self._writes[count] = self._services(count * self._pixel_bits)
+            service = self._writes[bits] = self._services(bits)
         self._port.request(at_ps, service, (key[0], WRITE, *key[2:]), None, partial(self._written, first, count))
+
+    def _bits_of(self, first: int, count: int) -> int:
+        """Bits of some pixels, numbered over all images, that are wanted here."""
+        place = first % len(self._pixel_bits), count
+        if place not in self._bits:
+            self._bits[place] = sum(self._pixel_bits[place[0] : place[0] + count])
+        return self._bits[place]
 
     def _written(self, first: int, count: int, time_ps: int) -> None:
         self._kernel.at(time_ps, self._arrive, (first, count))

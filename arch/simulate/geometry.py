@@ -6,13 +6,15 @@ image. A layer behind a flattening takes the whole map as the one pixel of its i
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
 from pillarsim.arch.errors import ModelError
-from pillarsim.arch.placement import PlacedLayer, PostOperator
+from pillarsim.arch.placement import PlacedArray, PlacedLayer, PostOperator
 
-__all__ = ["Windows", "windows_of"]
+__all__ = ["Windows", "values_needed", "windows_of"]
 
 Shape = tuple[int, int, int]
 
@@ -71,6 +73,24 @@ def windows_of(layer: PlacedLayer, stream: Shape) -> Windows:
         emits=tuple(emits),
         span=span,
     )
+
+
+def values_needed(layer: PlacedLayer, stream: Shape, arrays: Sequence[PlacedArray]) -> tuple[int, ...]:
+    """Values of each pixel of the stream that some arrays need, pixels in raster order.
+
+    A layer of one window takes each value in one row; else a row's channel is needed of every pixel.
+    """
+    matrix, pixels = layer.matrix, stream[1] * stream[2]
+    taps = prod(matrix.kernel)
+    blocks = (layer.row_blocks[number] for number in {array.row_block for array in arrays})
+    rows = [row for block in blocks for row in range(block.start, block.stop)]
+    if matrix.in_shape != stream:  # flattened, channel-major
+        counts = Counter(row % pixels for row in rows)
+    elif matrix.windows == 1 and matrix.padding == (0, 0):
+        counts = Counter(row % taps // matrix.kernel[1] * stream[2] + row % matrix.kernel[1] for row in rows)
+    else:
+        return (len({row // taps for row in rows}),) * pixels
+    return tuple(counts[pixel] for pixel in range(pixels))
 
 
 def _receptive_fields(layer: PlacedLayer) -> tuple[list[int], list[int]]:

@@ -12,7 +12,7 @@ from pillarsim.arch.errors import ModelError
 from pillarsim.arch.placement import PlacedArray, PlacedLayer, Placement
 from pillarsim.arch.simulate.buffers import PixelRing, TileInput, share_pixels
 from pillarsim.arch.simulate.engine import Engine, EnginePower, WindowEngine, engine_plan
-from pillarsim.arch.simulate.geometry import windows_of
+from pillarsim.arch.simulate.geometry import values_needed, windows_of
 from pillarsim.arch.simulate.layers import Home, LayerStage
 from pillarsim.arch.simulate.operation import OperationEngine
 from pillarsim.arch.simulate.parts import Parts
@@ -45,7 +45,7 @@ class LayerRun:
         self.layer, self.windows = layer, windows_of(layer, stream)
         self.total = self.windows.count * run.images
         sender = run.placement.layers[index - 1].name if index else ""
-        self.inputs = _inputs(run, self, stream[0] * layer.matrix.input.bits, sender, sharers)
+        self.inputs = _inputs(run, self, stream, sender, sharers)
         homes = [_home(layer, replica) for replica in range(len(layer.replicas))]
         timing = run.parts.timing
         self.stage = LayerStage(
@@ -206,11 +206,15 @@ def _outputs(layer: PlacedLayer, arrays: list[PlacedArray]) -> int:
     return len(held)
 
 
-def _inputs(run: _Run, at: LayerRun, pixel_bits: int, sender: str, sharers: Counter[int]) -> dict[int, TileInput]:
+def _inputs(
+    run: _Run, at: LayerRun, stream: tuple[int, int, int], sender: str, sharers: Counter[int]
+) -> dict[int, TileInput]:
     """The layer's share of the buffer of each of its tiles."""
     timing, layer, windows = run.parts.timing, at.layer, at.windows
     made = {}
     for tile in sorted(_tiles(layer)):
+        arrays = [array for replica in layer.replicas for array in replica if array.tile == tile]
+        pixel_bits = [values * layer.matrix.input.bits for values in values_needed(layer, stream, arrays)]
         size, least = timing.buffer.size_bits, windows.span + windows.row
         capacity = share_pixels(layer.name, tile, size, sharers[tile], pixel_bits, least)
         end = run.images * windows.pixels

@@ -30,8 +30,8 @@ def half_of_global(timing: Timing, what: str, bits: int) -> int:
     half = timing.global_buffer.size_bits // 2
     if half < bits:
         raise FitError(
-            f"{what} takes {bits / 8:.12g} bytes, but its half of the global buffer has {half / 8:.12g}; "
-            f"expected global_buffer.size of at least {bits / 4:.12g} B"
+            f"global_buffer.size: {what} takes {bits / 8:.12g} bytes, but its half of the global buffer has "
+            f"{half / 8:.12g}; expected global_buffer.size of at least {bits / 4:.12g} B"
         )
     return half // bits
 

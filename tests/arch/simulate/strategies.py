@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pillarsim.arch.chip import Idle
 from pillarsim.arch.placement import Placement
-from pillarsim.arch.simulate.geometry import windows_of
+from pillarsim.arch.simulate.geometry import values_needed, windows_of
 from pillarsim.arch.timing import Port, Timing, Unit
 from tests.arch.simulate.builders import RELU, SLOW, Spec, build, pool
 
@@ -69,9 +69,11 @@ def smallest_buffer_bits(placement: Placement) -> int:
     users: dict[int, list[int]] = {}
     for layer, stream in zip(placement.layers, streams[:-1], strict=True):
         windows = windows_of(layer, stream)
-        bits = (windows.span + windows.row) * stream[0] * layer.matrix.input.bits
         for tile in {array.tile for replica in layer.replicas for array in replica}:
-            users.setdefault(tile, []).append(bits)
+            arrays = [array for replica in layer.replicas for array in replica if array.tile == tile]
+            values = values_needed(layer, stream, arrays)
+            pixels = windows.span + windows.row
+            users.setdefault(tile, []).append(-(-pixels * sum(values) * layer.matrix.input.bits // len(values)))
     return max(len(bits) * max(bits) for bits in users.values())
 
 
