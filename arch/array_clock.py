@@ -54,14 +54,14 @@ def read_time_ps(array: Array, coding: Input, readout: Readout, technology: Tech
     repeat it up to 2^bits - 1 times. An integrate-and-fire readout takes a window for each of the
     `slots` outputs that it serves.
     """
+    pulses = (1 << coding.chunk_bits) - 1 if coding.coding == "pulse_width" else 1
     if readout.neuron is not None:
-        return max(1, round(readout.neuron.window * PS_PER_S)) * slots
+        return max(1, round(readout.neuron.window * PS_PER_S)) * slots * pulses
     if array.read_time == "derived":
         settled_s = settling_time_s(array_lines(array, technology.temperature), readout.bits)
         one_ps = cycles_ps(whole_cycles(settled_s, technology.clock), technology.clock)
     else:
         one_ps = max(1, round(array.read_time * PS_PER_S))
-    pulses = (1 << coding.chunk_bits) - 1 if coding.coding == "pulse_width" else 1
     return one_ps * pulses
 
 

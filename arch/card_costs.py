@@ -128,6 +128,8 @@ def _memory_cost(
 ) -> ComponentCost:
     if missing := [name for name in actions if name not in ("read", "write")]:
         raise InputError(f"{use.key}: expected a card with the action {missing[0]!r}, found {use.card!r} (a memory)")
+    if use.stored_bits <= 0:
+        raise InputError(f"{use.key}: expected a card of a part, found {use.card!r} (a memory)")
     nodes = sorted({point.node for point in card.points})
     sizes = sorted({point.size for point in card.points})
     node = min(max(technology.node, nodes[0]), nodes[-1])

@@ -32,6 +32,7 @@ GROUP = {
     "converter": "converters", "buffer": "buffers", "global_buffer": "global_buffer", "off_chip": "off_chip",
     "router": "mesh", "link": "mesh",
 }  # fmt: skip
+RESERVED = (*ROLES, *GROUP, "bus", "regulator", "wake_up")  # names that `extra` parts cannot take
 # actions that each role is charged for (one card must offer them all)
 ACTIONS: dict[str, tuple[str, ...]] = {
     "driver": ("drive",), "sample_hold": ("sample",), "shift_add": ("add",), "input_register": ("read", "write"),
@@ -91,6 +92,8 @@ def _level_parts(chip: Chip, place: _Place, clock: ArrayClock) -> Iterator[Compo
         if part is not None:
             yield _level_part(chip, place, role, part, clock)
     for name, part in place.level.extra.items():
+        if name in RESERVED:
+            raise InputError(f"{place.path}.extra.{name}: expected a name that is no role ({', '.join(RESERVED)})")
         use = Use(f"{place.path}.extra.{name}", part.component)
         yield _component(
             chip, f"{place.path}.{name}", name, part.per_level * place.per_tile, part_cost(use, chip.technology, ()), {}
@@ -117,11 +120,12 @@ def _level_part(chip: Chip, place: _Place, role: str, part: Part, clock: ArrayCl
 def _array_parts(chip: Chip, place: _Place, clock: ArrayClock, convert: ComponentCost) -> Iterator[Component]:
     """Parts beside every array: itself, drivers, sample-and-holds, converters, its share of a write circuit."""
     together = array_locked_hz(chip, clock)
+    arrays = chip.tile.arrays_per_level
     counts = {
         "array": (1.0, _array_cost(chip, clock)),
         "driver": (float(electrodes(chip.array)), _driver_cost(chip)),
         "converter": (float(chip.converters_per_array), convert),
-        "write_circuit": (1 / chip.write.shared_by, _write_cost(chip)),
+        "write_circuit": (-(-arrays // chip.write.shared_by) / arrays, _write_cost(chip)),
     }
     if chip.readout.sample_hold is not None:
         use = Use("readout.sample_hold", chip.readout.sample_hold)
@@ -212,7 +216,8 @@ def _router(chip: Chip) -> Component:
     use = Use("mesh.router.component", chip.mesh.router.component, width=chip.mesh.link_width)
     cost = part_cost(use, chip.technology, ACTIONS["router"])
     x, y = _router_grid(chip)
-    rates = served_hz(cost, chip.technology.clock)
+    ports = 4 + chip.mesh.router.shared_by  # ways out: four neighbours and the tiles
+    rates = served_hz(cost, chip.technology.clock, ports)
     return _component(chip, "mesh.router", "router", x * y / chip.tile.count.total, cost, rates)
 
 

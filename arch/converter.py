@@ -10,14 +10,26 @@ from pillarsim.arch.chip import Chip
 from pillarsim.arch.errors import InputError
 from pillarsim.devices import converter_costs as models
 from pillarsim.devices.costs import ComponentCost
+from pillarsim.devices.scaling import leakage_temperature_factor
 from pillarsim.devices.wires import cycles_ps
 
+AT_300_K = ("survey_regression", "isaac_isca_2016", "zigzag_28nm")  # models whose leakage is stated at 300 K
 ISAAC_TABLE = "isaac_adc"  # cards that the cost models are built from
 COMPARATOR, COUNTER, NEURON = "comparator", "counter", "neuron"
 
 
 def converter_cost(chip: Chip) -> ComponentCost:
-    """Cost of one converter; raises InputError where the model does not cover the bits."""
+    """Cost of one converter at the chip's temperature; raises InputError where the model does not cover the bits."""
+    cost = _stated_cost(chip)
+    if cost.leakage_w is None or chip.readout.cost_model not in AT_300_K:
+        return cost
+    technology = chip.technology
+    warm = leakage_temperature_factor(technology.temperature, technology.node)
+    scaling = f"{cost.scaling}; leakage at {technology.temperature:g} K x {warm:.3g}"
+    return replace(cost, leakage_w=cost.leakage_w * warm, scaling=scaling)
+
+
+def _stated_cost(chip: Chip) -> ComponentCost:
     readout, technology = chip.readout, chip.technology
     rate_hz = readout.rate or models.DEFAULT_RATE_HZ
     try:

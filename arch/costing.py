@@ -15,10 +15,12 @@ from pillarsim.arch.array_power import array_read_energy_j, rail_voltage
 from pillarsim.arch.chip import Array, Idle, Technology
 from pillarsim.arch.component import Component, peak_dynamic_power_w
 from pillarsim.arch.errors import ModelError
+from pillarsim.arch.placement import PlacedLayer, Placement
 from pillarsim.arch.timing import Timing
 from pillarsim.arch.trace import ProgrammingTrace, StateTimes, Trace
 
 PS = 1e-12  # seconds in a picosecond, exact by definition
+UNCLOCKED = ("array", "sample_hold", "write_circuit", "bus", "link", "off_chip")  # no clock to draw idle power
 POLICY_OF_GROUP = {"global_buffer": "buffers", "off_chip": "digital", "mesh": "digital"}
 
 
@@ -60,6 +62,7 @@ class Costs:
 
 def cost(
     trace: Trace,
+    placement: Placement,
     components: Sequence[Component],
     activity: Activity,
     *,
@@ -71,7 +74,7 @@ def cost(
     """Multiply the trace's ledger and power states by the components' energies and leakages."""
     _check_states(trace)
     counts = action_counts(trace, activity)
-    rows = _array_rows(trace, activity, array, technology, timing)
+    rows = _array_rows(trace, placement, activity, array, technology, timing)
     unstated = set()
     for component in components:
         for action, layer, count in _acts(component, counts):
@@ -106,25 +109,34 @@ def _acts(component: Component, counts: Mapping[tuple[str, str, str], float]) ->
 
 
 def _array_rows(
-    trace: Trace, activity: Activity, array: Array, technology: Technology, timing: Timing
+    trace: Trace, placement: Placement, activity: Activity, array: Array, technology: Technology, timing: Timing
 ) -> list[EnergyRow]:
     """Reads of each layer's arrays, the regulator's loss, and the off transistors of biased arrays."""
     rows: list[EnergyRow] = []
     rail_v = rail_voltage(technology, array.read_voltage)
-    for active in activity.layers:
+    for layer, active in zip(placement.layers, activity.layers, strict=True):
         windows = trace.ledger.counts["array", "window", active.name]
         reads = trace.ledger.counts["array", "read", active.name]
         read_s = bias_ps(timing, active.chunks) * PS
         window_j, drawn_j = array_read_energy_j(array, read_s, active)
         rows.append(EnergyRow("array", "read", active.name, reads, windows * window_j, "dynamic"))
-        if array.read_energy == "derived":
+        if array.read_energy == "derived" and technology.regulator == "linear":
             loss_j = windows * (drawn_j * (rail_v / array.read_voltage) - window_j)
             rows.append(EnergyRow("regulator", "read", active.name, reads, loss_j, "dynamic"))
-        off = (array.rows - array.active_inputs) * array.columns
-        if array.access.off_current and off > 0:
-            leak_j = off * array.access.off_current * rail_v * read_s * reads
+        off = windows * off_cells(layer, array.rows)
+        if array.access.off_current and off:
+            leak_j = off * array.access.off_current * rail_v * read_s
             rows.append(EnergyRow("array", "off transistors", active.name, reads, leak_j, "leakage"))
     return rows
+
+
+def off_cells(layer: PlacedLayer, rows: int) -> int:
+    """Off transistors on the columns in use, summed over the reads of a window: rows of no group that is on."""
+    count = 0
+    for placed in layer.replicas[0]:
+        for start, stop in layer.row_blocks[placed.row_block].groups:
+            count += (rows - (stop - start)) * (placed.units[1] - placed.units[0]) * layer.polarities
+    return count * layer.chunks
 
 
 def bias_ps(timing: Timing, chunks: int) -> float:
@@ -151,7 +163,7 @@ def _static_rows(states: Sequence[StateTimes], components: Sequence[Component], 
             powered = state.active_ps + state.idle_ps + idle.residual * state.gated_ps
             energy = share * component.cost.leakage_w * powered
             rows.append(EnergyRow(component.role, "leakage", "", 0, energy, "leakage"))
-        if policy == "on" and idle.clock_power:
+        if policy == "on" and idle.clock_power and component.role not in UNCLOCKED:
             clock = share * idle.clock_power * peak_dynamic_power_w(component) * state.idle_ps
             rows.append(EnergyRow(component.role, "idle clock", "", 0, clock, "dynamic"))
     wakes = sum(state.wakes for state in states)

@@ -27,7 +27,7 @@ def build_timing(chip: Chip, components: Sequence[Component]) -> Timing:
         analog_bits=clock.analog_bits,
         shift_add_ps=_time_ps(by_role["shift_add"], "add"),
         buffer=_port(chip.tile.buffer, by_role["buffer"]),
-        bus=Port(_time_ps(by_role["bus"], "transfer"), _bus_width(chip)),
+        bus=Port(_time_ps(by_role["bus"], "transfer"), _bus_width(chip), int(by_role["bus"].per_tile)),
         global_buffer=_port(chip.global_buffer, by_role["global_buffer"]),
         adder=_unit(by_role["adder"], "add"),
         activation=_unit(by_role["activation"], "apply"),

@@ -107,6 +107,15 @@ def show_quantity(value: float, unit: str) -> str:
     return f"{value / 10.0**exponent:.3g} {prefixes[exponent]}{unit}"
 
 
+def unit_of(text: object) -> str | None:
+    """Return the SI unit of a quantity as people write it (``1 GHz`` -> ``Hz``); None for anything else."""
+    match = _QUANTITY.match(text) if isinstance(text, str) else None
+    if match is None or match[2] not in UNITS:
+        return None
+    kind = UNITS[match[2]][0]
+    return _DIMENSIONS[kind][0] if kind in _DIMENSIONS else None
+
+
 def parse_fraction(value: object) -> float:
     """Return `value` as a plain ratio; accepts numbers and percentages (``5 %``)."""
     if isinstance(value, str) and value.strip().endswith("%"):
@@ -124,27 +133,28 @@ def _quantity(dimension: str) -> Any:
 
 def _schema(dimension: str, **bounds: float) -> Any:
     unit = "bit" if dimension == "size" else _DIMENSIONS[dimension][0]
-    ge, gt = bounds.get("ge"), bounds.get("gt")
-    return Field(json_schema_extra={"dimension": dimension, "unit": unit}, ge=ge, gt=gt)
+    ge, gt, le = bounds.get("ge"), bounds.get("gt"), bounds.get("le")
+    return Field(json_schema_extra={"dimension": dimension, "unit": unit}, ge=ge, gt=gt, le=le)
 
 
-Time = Annotated[float, _quantity("time"), _schema("time", gt=0)]
-TimeOrZero = Annotated[float, _quantity("time"), _schema("time", ge=0)]
-Frequency = Annotated[float, _quantity("frequency"), _schema("frequency", gt=0)]
-Voltage = Annotated[float, _quantity("voltage"), _schema("voltage", gt=0)]
-CurrentOrZero = Annotated[float, _quantity("current"), _schema("current", ge=0)]
-Resistance = Annotated[float, _quantity("resistance"), _schema("resistance", gt=0)]
-ResistanceOrZero = Annotated[float, _quantity("resistance"), _schema("resistance", ge=0)]
-Conductance = Annotated[float, _quantity("conductance"), _schema("conductance", gt=0)]
-Capacitance = Annotated[float, _quantity("capacitance"), _schema("capacitance", gt=0)]
-CapacitanceOrZero = Annotated[float, _quantity("capacitance"), _schema("capacitance", ge=0)]
+# Bounds keep whole picoseconds meaningful and arithmetic finite; no real chip comes near them.
+Time = Annotated[float, _quantity("time"), _schema("time", ge=1e-12, le=1e3)]
+TimeOrZero = Annotated[float, _quantity("time"), _schema("time", ge=0, le=1e3)]
+Frequency = Annotated[float, _quantity("frequency"), _schema("frequency", ge=1e3, le=1e12)]
+Voltage = Annotated[float, _quantity("voltage"), _schema("voltage", gt=0, le=1e3)]
+CurrentOrZero = Annotated[float, _quantity("current"), _schema("current", ge=0, le=1.0)]
+Resistance = Annotated[float, _quantity("resistance"), _schema("resistance", gt=0, le=1e15)]
+ResistanceOrZero = Annotated[float, _quantity("resistance"), _schema("resistance", ge=0, le=1e15)]
+Conductance = Annotated[float, _quantity("conductance"), _schema("conductance", gt=0, le=1e3)]
+Capacitance = Annotated[float, _quantity("capacitance"), _schema("capacitance", gt=0, le=1.0)]
+CapacitanceOrZero = Annotated[float, _quantity("capacitance"), _schema("capacitance", ge=0, le=1.0)]
 EnergyOrZero = Annotated[float, _quantity("energy"), _schema("energy", ge=0)]
 PowerOrZero = Annotated[float, _quantity("power"), _schema("power", ge=0)]
 Length = Annotated[float, _quantity("length"), _schema("length", gt=0)]
 LengthOrZero = Annotated[float, _quantity("length"), _schema("length", ge=0)]
 AreaOrZero = Annotated[float, _quantity("area"), _schema("area", ge=0)]
 Temperature = Annotated[float, _quantity("temperature"), _schema("temperature", gt=0)]
-Bandwidth = Annotated[float, _quantity("bandwidth"), _schema("bandwidth", gt=0)]
-Size = Annotated[float, _quantity("size"), _schema("size", gt=0)]
+Bandwidth = Annotated[float, _quantity("bandwidth"), _schema("bandwidth", ge=1e3, le=1e15)]
+Size = Annotated[float, _quantity("size"), _schema("size", gt=0, le=1e15)]
 Fraction = Annotated[float, BeforeValidator(parse_fraction, json_schema_input_type=float | str), Field(ge=0, le=1)]
 Ratio = Annotated[float, BeforeValidator(parse_fraction, json_schema_input_type=float | str), Field(ge=0)]

@@ -154,7 +154,7 @@ def check_fit(
     if needed(shape, weights.bits, bits_per_cell, copies=False) <= available:
         ways.append("mapping.replicas=1")
     raise FitError(
-        f"the network needs {need} arrays and the chip has {available}: {need - available} missing; "
+        f"tile.count: the network needs {need} arrays and the chip has {available}: {need - available} missing; "
         f"any one of these would make it fit: {'; '.join(ways)}"
     )
 

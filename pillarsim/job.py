@@ -19,6 +19,7 @@ from pillarsim.arch.activity import Activity, LayerActivity
 from pillarsim.arch.array_power import array_ir_drop, rail_voltage
 from pillarsim.arch.chip import Array, Chip
 from pillarsim.arch.chip.load import LoadedChip
+from pillarsim.arch.component import Component
 from pillarsim.arch.components import build_components
 from pillarsim.arch.compute.activities import DEFAULT_SOURCE, default_activity
 from pillarsim.arch.compute.converters import converter_ranges
@@ -116,6 +117,7 @@ def run_stages(
     programming_trace = simulate_programming(placement, timing, written, options.detail)
     costs = cost(
         trace,
+        placement,
         components,
         activity,
         array=chip.array,
@@ -137,7 +139,7 @@ def run_stages(
         programming=programming_cost(programming_trace, written, components),
         components=components,
         ir_drop=drop,
-        warnings=_warnings(drop),
+        warnings=(*_warnings(drop), *overrun(components)),
         options=_options_json(options, calibration, test),
         seed=options.seed,
         versions=_versions(),
@@ -157,10 +159,10 @@ def ir_drop_estimate(
     bits_per_cell: int,
     temperature_k: float,
 ) -> dict[str, Any]:
-    """Closed-form IR drop of the layer that suffers most; unused cells sit in HRS.
+    """Closed-form IR drop of the layer that suffers most; unused columns float and carry nothing.
 
     Returns {mean, worst, layer, limit}: the mean loss of column current at the run's mean share of driven rows, and
-    that of the worst cell with every row driven; None where the chip states no resistance at all. The values
+    that of the worst cell with every row in use driven; None where the chip states no resistance at all. The values
     themselves use ideal wires.
     """
     if not any(value for _, value in array.resistance):
@@ -168,15 +170,16 @@ def ir_drop_estimate(
     targets = cell_states(array, bits_per_cell).targets_s()
     found = []
     for layer, coded, active in zip(placement.layers, levels, activity.layers, strict=True):
-        mean_s = float(targets[coded.levels.numpy()].mean())
-        used = layer.cells / (layer.arrays * array.cells)
-        cell_s = used * mean_s + (1 - used) * float(targets[0])
+        columns = sum(one.units[1] - one.units[0] for one in layer.replicas[0]) * layer.polarities
+        groups = [stop - start for block in layer.row_blocks for start, stop in block.groups]
+        cell_s = float(targets[coded.levels.numpy()].mean()) * columns / (len(layer.replicas[0]) * array.columns)
         reads = sum(len(layer.row_blocks[one.row_block].groups) for one in layer.replicas[0]) * layer.chunks
-        density = min(1.0, active.drives / (reads * array.active_inputs))
+        density = active.drives / (reads * array.active_inputs)
+        full = max(groups) / array.active_inputs
         found.append(
             {
                 "mean": array_ir_drop(array, temperature_k, cell_s, density).mean,
-                "worst": array_ir_drop(array, temperature_k, cell_s).worst,
+                "worst": array_ir_drop(array, temperature_k, cell_s, full).worst,
                 "layer": layer.name,
                 "limit": IR_DROP_LIMIT,
             }
@@ -187,7 +190,10 @@ def ir_drop_estimate(
 def _datasets(network: Network, calibration: int, options: RunOptions) -> tuple[Dataset, Dataset | None]:
     if network.dataset is None:
         raise InputError(f"workload {network.name!r} names no dataset; its scales cannot be calibrated")
-    train = load_dataset(network.dataset, "train", calibration, options.data_dir)
+    try:
+        train = load_dataset(network.dataset, "train", calibration, options.data_dir)
+    except InputError as error:
+        raise InputError(f"mapping.calibration_samples: {error}") from None
     test = None
     if options.samples != 0:
         test = load_dataset(network.dataset, "test", options.samples, options.data_dir)
@@ -243,6 +249,20 @@ def _warnings(drop: dict[str, Any]) -> tuple[str, ...]:
         f"IR drop is estimated at {100 * drop['mean']:.1f} % (layer {drop['layer']}), above "
         f"{100 * IR_DROP_LIMIT:.0f} %: the values use ideal wires and are optimistic",
     )
+
+
+def overrun(components: Sequence[Component]) -> tuple[str, ...]:
+    """Shift-add units that cannot keep up with the arrays at their own time an action; the run assumes they do."""
+    found = []
+    for component in components:
+        for name, action in component.cost.actions.items():
+            load = component.peak_rate_hz.get(name, 0.0) * (action.time_ps or 0) * 1e-12
+            if component.role == "shift_add" and load > 1 + 1e-9:
+                found.append(
+                    f"{component.role}: at the arrays' peak each unit would have to do {load:.3g} times what its "
+                    f"{action.time_ps} ps an action allow; the run assumes that it keeps up (more units: count)"
+                )
+    return tuple(found)
 
 
 def _options_json(options: RunOptions, calibration: Dataset, test: Dataset | None) -> dict[str, Any]:

@@ -22,7 +22,9 @@ def chip_data(draw: st.DrawFn) -> Data:
     """Data of a valid chip file, as the reader gives it."""
     vertical = draw(st.booleans())
     cell = draw(_cells())
-    weights = draw(_weights(cell["levels"]))
+    weights, readout = draw(_weights(cell["levels"])), draw(_readout())
+    if readout["converter"] == "integrate_and_fire":
+        weights["accumulate_bits"] = "digital"
     return {
         "name": "drawn",
         "technology": draw(_technology()),
@@ -33,7 +35,7 @@ def chip_data(draw: st.DrawFn) -> Data:
         "array": draw(_vertical_array() if vertical else _planar_array()) | {"cell": cell},
         "weights": weights,
         "input": draw(_inputs()),
-        "readout": draw(_readout()),
+        "readout": readout,
         "write": draw(_write(vertical)),
         "idle": draw(_idle()),
         "mapping": {

@@ -56,6 +56,10 @@ class Chip(Section):
                 f"weights.bits_per_cell: expected at most {auto_bits_per_cell(self.array.cell)} "
                 f"(the cell has {self.array.cell.levels} levels), found {self.bits_per_cell}"
             )
+        if self.readout.neuron is not None and self.weights.accumulate_bits == "analog":
+            raise ValueError(
+                "weights.accumulate_bits: expected 'digital' with integrate_and_fire (counters add the bits)"
+            )
         if self.array.columns < self.weights.polarities:
             raise ValueError(
                 f"array.columns: an array of {self.array.columns} column(s) is too small for one weight slice; "

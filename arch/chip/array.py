@@ -28,8 +28,8 @@ from pillarsim.arch.units import (
 class StatePair(Section):
     """One number for the low- and one for the high-resistance state; levels between are interpolated."""
 
-    lrs: Ratio = 0.0
-    hrs: Ratio = 0.0
+    lrs: Ratio = Field(default=0.0, le=3)
+    hrs: Ratio = Field(default=0.0, le=3)
 
 
 class StuckCells(Section):
@@ -53,7 +53,9 @@ class CellCard(Section):
         default=StatePair(),
         description="Standard deviation of ln(conductance) after one write pulse, by state",
     )
-    read_noise: Ratio = Field(default=0.0, description="Standard deviation of a cell's current in one read, relative")
+    read_noise: Ratio = Field(
+        default=0.0, le=1, description="Standard deviation of a cell's current in one read, relative"
+    )
     stuck: StuckCells = Field(default=StuckCells())
     technology: str = label("", "material stack")
     reference: str = label("", "where the numbers come from")

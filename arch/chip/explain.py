@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from pillarsim.arch.errors import InputError, nearest
 from pillarsim.arch.reader import Document, KeyPath, dotted
+from pillarsim.arch.units import show_quantity, unit_of
 
 _SHOWN = 5  # problems printed; the rest is counted
 _KEYS = 8  # valid keys listed where none is near
@@ -110,7 +111,7 @@ def _text(
         return path, text + _or(words)
     return (
         path,
-        f"{_expected(first)}{_or(words) if others else ''}, found {_short(value)}{_close(first, value)}",
+        f"{_expected(first, value)}{_or(words) if others else ''}, found {_short(value)}{_close(first, value)}",
     )
 
 
@@ -125,11 +126,13 @@ def _other_file(path: KeyPath, text: str, document: Document, root: type[BaseMod
     return ""
 
 
-def _expected(finding: Mapping[str, Any]) -> str:
+def _expected(finding: Mapping[str, Any], value: object) -> str:
     kind, context = finding["type"], finding.get("ctx", {})
     if kind in _BOUNDS:
         words, name = _BOUNDS[kind]
-        return f"expected {words} {context[name]:g}"
+        unit = unit_of(value)
+        bound = f"{context[name]:g}" if unit is None else show_quantity(context[name], unit)
+        return f"expected {words} {bound}"
     if kind == "literal_error":
         return f"expected {context['expected']}"
     noun = _TYPES.get(kind.split("_")[0])

@@ -47,16 +47,6 @@ class Evaluation:
     logits: NDArray[np.float64]
     activity: tuple[LayerActivity, ...]
 
-    @property
-    def mean(self) -> float:
-        """Mean accuracy of the chip over device seeds."""
-        return float(np.mean(self.per_seed))
-
-    @property
-    def deviation(self) -> float:
-        """Standard deviation over device seeds (n - 1); 0 for one seed."""
-        return float(np.std(self.per_seed, ddof=1)) if len(self.per_seed) > 1 else 0.0
-
 
 def evaluate(
     placement: Placement,

@@ -33,7 +33,8 @@ def share_pixels(layer: str, tile: int, size_bits: int, sharers: int, pixel_bits
         needed, share = -(-least * map_bits // len(pixel_bits)), size_bits // sharers
         raise FitError(
             f"tile.buffer.size: layer {layer!r} in tile {tile}: one window and one row of its input take "
-            f"{_bytes(needed)} bytes, but its share of the tile buffer has {_bytes(share)} ({sharers} layers share {_bytes(size_bits)}); "
+            f"{_bytes(needed)} bytes, but its share of the tile buffer has {_bytes(share)} ({sharers} layers share "
+            f"{_bytes(size_bits)}); "
             f"expected tile.buffer.size of at least {_bytes(needed * sharers)} B"
         )
     return pixels

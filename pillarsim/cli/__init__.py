@@ -79,3 +79,6 @@ def status(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has gone; nothing is left to say
         return 1
+    except OSError as error:
+        click.echo(f"error: output could not be written ({error.strerror or error})", err=True)
+        return 1

@@ -67,14 +67,11 @@ def command(
     loaded, network = load_chip(chip, sets), load_network(workload)
     with progress_bar() as progress:
         report = run(loaded, network, options, progress)
-    if json_file == "-":
-        click.echo(json_text(report), nl=False)
-    else:
-        click.echo(render(report))
-        if json_file is not None:
-            write_text(Path(json_file), json_text(report))
     if csv_dir is not None:
         write_csv(report, csv_dir)
+    if json_file not in (None, "-"):
+        write_text(Path(str(json_file)), json_text(report))
+    click.echo(json_text(report) if json_file == "-" else render(report), nl=json_file != "-")
 
 
 def _samples(text: str) -> int | None:

@@ -15,7 +15,7 @@ from typing import Any
 from pillarsim.arch.activity import Activity
 from pillarsim.arch.chip import Chip
 from pillarsim.arch.component import Component
-from pillarsim.arch.costing import Costs, ProgrammingCosts
+from pillarsim.arch.costing import Costs, ProgrammingCosts, action_counts
 from pillarsim.arch.errors import ModelError
 from pillarsim.arch.placement import Placement
 from pillarsim.arch.trace import ProgrammingTrace, Trace
@@ -141,6 +141,8 @@ def build_report(results: RunResults) -> dict[str, Any]:
         "models": [_model(component) for component in results.components],
         "warnings": list(results.warnings),
         "span_s": span_s,
+        "spikes_per_image": _spikes(results),
+        "busy_s": _busy(trace),
         "events": {
             "count": trace.events + results.programming_trace.events,
             "detail": trace.detail,
@@ -208,6 +210,20 @@ def _unstated(results: RunResults, what: str) -> dict[str, list[str]]:
         if (component.cost.leakage_w if what == "leakage" else component.cost.area_m2) is None
     }
     return {"not_stated": sorted(missing)}
+
+
+def _spikes(results: RunResults) -> float:
+    """Spikes of integrate-and-fire neurons; 0 for other converters."""
+    counts = action_counts(results.trace, results.activity)
+    return sum(count for (_, action, _), count in counts.items() if action == "spike") / results.trace.images
+
+
+def _busy(trace: Trace) -> dict[str, float]:
+    """Time in which each component served, summed over its instances."""
+    sums: defaultdict[str, float] = defaultdict(float)
+    for (role, _), picoseconds in trace.ledger.busy_ps.items():
+        sums[role] += picoseconds * PS
+    return dict(sorted(sums.items()))
 
 
 def _mapping(results: RunResults) -> dict[str, Any]:

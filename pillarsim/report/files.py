@@ -17,6 +17,10 @@ def write_text(path: Path, text: str) -> None:
     """
     if path.is_dir():
         raise InputError(f"{path}: cannot be written (it is a folder)")
+    path = path.resolve()  # a link keeps pointing where it did
+    if path.exists() and not path.is_file():
+        _write_through(path, text)
+        return
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     except OSError as error:
@@ -34,6 +38,14 @@ def write_text(path: Path, text: str) -> None:
         raise
 
 
+def _write_through(path: Path, text: str) -> None:
+    """Write to a device or pipe, which cannot be replaced."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror or error})") from None
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
@@ -44,15 +56,27 @@ def check_writable(path: Path) -> None:
     """Raise InputError now if `write_text(path, ...)` could not write later, before long work starts."""
     if path.is_dir():
         raise InputError(f"{path}: cannot be written (it is a folder)")
-    check_folder(path.parent, create=False)
+    if not path.parent.exists():
+        raise InputError(f"{path}: cannot be written (there is no folder {path.parent})")
+    if not path.exists() or path.is_file():
+        check_folder(path.resolve().parent)
 
 
-def check_folder(folder: Path, *, create: bool = True) -> None:
-    """Raise InputError unless files can be written into `folder`, which is made if `create` says so."""
+def check_folder(folder: Path) -> None:
+    """Raise InputError unless files can be written into `folder`, or the folder be made; nothing is left behind."""
+    existing = folder
+    while not existing.exists() and existing != existing.parent:
+        existing = existing.parent
     try:
-        if create:
-            folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
+        with tempfile.TemporaryFile(dir=existing):
             pass
     except OSError as error:
         raise InputError(f"{folder}: cannot be written ({error.strerror or error})") from None
+
+
+def make_folder(folder: Path) -> None:
+    """Make `folder` and its parents; raises InputError where that is not possible."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be made ({error.strerror or error})") from None

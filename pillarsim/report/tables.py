@@ -7,11 +7,12 @@ import io
 from pathlib import Path
 from typing import Any
 
-from pillarsim.report.files import write_text
+from pillarsim.report.files import make_folder, write_text
 
 
 def write_csv(report: dict[str, Any], folder: Path) -> None:
     """Write summary.csv, components.csv and layers.csv into `folder`; raises InputError if it cannot be written."""
+    make_folder(folder)
     for name, rows in csv_tables(report).items():
         write_text(folder / f"{name}.csv", _text(rows))
 

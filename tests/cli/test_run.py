@@ -168,3 +168,29 @@ def test_interrupt_leaves_nothing_behind(tmp_path: Path) -> None:
     assert "Traceback" not in errors
     assert not (tmp_path / "r.json").exists()
     assert not list((tmp_path / "out").glob("*")) if (tmp_path / "out").exists() else True
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ("technology.clock=1e15 Hz", "at most 1 THz"),
+        ("write.pulse=1 fs", "at least 1 ps"),
+        ("array.cell.read_noise=1e19", "at most 1"),
+        ("tile.extra.array={component: relu}", "no role"),
+        ("tile.extra.mine={component: sram_cacti}", "(a memory)"),
+        ("mapping.calibration_samples=20000", "mapping.calibration_samples"),
+        ("tile.buffer.size=64 B", "expected tile.buffer.size of at least"),
+    ],
+)
+def test_values_outside_physics_are_refused(capsys: pytest.CaptureFixture[str], setting: str, expected: str) -> None:
+    """Values that no chip can have end in one message at their option."""
+    message = refused(capsys, *FAST, "--set", setting)
+    assert message.startswith(f"error: --set {setting.split('=')[0]}")
+    assert expected in message
+
+
+def test_files_are_written_before_the_table_is_printed(tmp_path: Path) -> None:
+    """A reader that closes standard output loses the table, never the JSON file."""
+    command = f"{sys.executable} -m pillarsim run --samples 0 --images 1 --json r.json | true"
+    subprocess.run(command, shell=True, cwd=tmp_path, check=False, stderr=subprocess.DEVNULL)
+    assert json.loads((tmp_path / "r.json").read_text())["events"]["count"] > 0

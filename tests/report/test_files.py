@@ -45,3 +45,19 @@ def test_an_interrupted_write_leaves_the_old_file(
         write_text(path, "new")
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.json"]
     assert path.read_text() == "old"
+
+
+def test_a_link_keeps_pointing_where_it_did(tmp_path: Path) -> None:
+    """Writing through a symbolic link changes its target and leaves the link."""
+    target, link = tmp_path / "real.json", tmp_path / "link.json"
+    target.write_text("old")
+    link.symlink_to(target)
+    write_text(link, "new")
+    assert link.is_symlink()
+    assert target.read_text() == "new"
+
+
+def test_devices_are_written_through(tmp_path: Path) -> None:
+    """A device is not replaced by a file."""
+    write_text(Path("/dev/null"), "gone")
+    assert not Path("/dev/null").is_file()

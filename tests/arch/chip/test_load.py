@@ -148,7 +148,7 @@ idle: {arrays: gated, converters: clock_gated, after: 200 ns}
         ),
         (
             "array: {cell: {lrs: -1 kOhm}}\n",
-            "chip.yaml:2: array.cell.lrs: expected above 0, found '-1 kOhm'",
+            "chip.yaml:2: array.cell.lrs: expected above 0 Ohm, found '-1 kOhm'",
         ),
         (
             "array:\n  cell:\n    hrs: 50 kOhm\n",
