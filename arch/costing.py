@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pillarsim.arch.activity import Activity, LayerProgramming
-from pillarsim.arch.array_power import array_read_energy_j, rail_voltage
 from pillarsim.arch.chip import Array, Idle, Technology
-from pillarsim.arch.component import Component, peak_dynamic_power_w
+from pillarsim.arch.components.array_power import array_read_energy_j, rail_voltage
+from pillarsim.arch.components.component import Component, peak_dynamic_power_w
 from pillarsim.arch.errors import ModelError
 from pillarsim.arch.placement import PlacedLayer, Placement
 from pillarsim.arch.timing import Timing

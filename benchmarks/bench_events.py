@@ -18,10 +18,10 @@ import numpy as np
 
 from pillarsim.arch.chip import Chip
 from pillarsim.arch.chip.load import load_chip
-from pillarsim.arch.components import build_components
+from pillarsim.arch.components.build import build_components
+from pillarsim.arch.components.timing import build_timing
 from pillarsim.arch.placement import Placement
 from pillarsim.arch.simulate import simulate
-from pillarsim.arch.timing_build import build_timing
 from pillarsim.arch.trace import Trace
 from pillarsim.mapping.compile import compile_network
 from pillarsim.workloads.topology import load_network

@@ -13,7 +13,7 @@ _PUBLIC: dict[str, str] = {
     "InputError": "pillarsim.arch.errors",
     "Network": "pillarsim.workloads.network",
     "RunOptions": "pillarsim.job",
-    "build_components": "pillarsim.arch.components",
+    "build_components": "pillarsim.arch.components.build",
     "compile_network": "pillarsim.mapping",
     "load_chip": "pillarsim.arch.chip.load",
     "load_dataset": "pillarsim.workloads.datasets",

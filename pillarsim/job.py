@@ -16,11 +16,13 @@ from typing import Any
 import torch
 
 from pillarsim.arch.activity import Activity, LayerActivity
-from pillarsim.arch.array_power import array_ir_drop, rail_voltage
 from pillarsim.arch.chip import Array, Chip
 from pillarsim.arch.chip.load import LoadedChip
-from pillarsim.arch.component import Component
-from pillarsim.arch.components import build_components
+from pillarsim.arch.chip.located import located
+from pillarsim.arch.components.array_power import array_ir_drop, rail_voltage
+from pillarsim.arch.components.build import build_components
+from pillarsim.arch.components.component import Component
+from pillarsim.arch.components.timing import build_timing
 from pillarsim.arch.compute.activities import DEFAULT_SOURCE, default_activity
 from pillarsim.arch.compute.converters import converter_ranges
 from pillarsim.arch.compute.evaluate import evaluate
@@ -29,10 +31,8 @@ from pillarsim.arch.compute.programmed import ProgrammedLayer
 from pillarsim.arch.compute.reading import read_rule
 from pillarsim.arch.costing import cost, programming_cost
 from pillarsim.arch.errors import InputError
-from pillarsim.arch.located import located
 from pillarsim.arch.placement import Placement
 from pillarsim.arch.simulate import simulate, simulate_programming
-from pillarsim.arch.timing_build import build_timing
 from pillarsim.devices.streams import stream_seed
 from pillarsim.mapping import compile_network
 from pillarsim.report.build import Accuracy, RunResults, build_report

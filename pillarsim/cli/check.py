@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 def command(chip: str, sets: tuple[str, ...]) -> None:
     """Validate CHIP, a chip file or a preset's name."""
     from pillarsim.arch.chip.load import load_chip
-    from pillarsim.arch.components import build_components
+    from pillarsim.arch.chip.located import located
+    from pillarsim.arch.components.build import build_components
+    from pillarsim.arch.components.timing import build_timing
     from pillarsim.arch.errors import InputError
-    from pillarsim.arch.located import located
-    from pillarsim.arch.timing_build import build_timing
 
     loaded = load_chip(chip, sets)
     try:

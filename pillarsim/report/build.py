@@ -14,7 +14,7 @@ from typing import Any
 
 from pillarsim.arch.activity import Activity
 from pillarsim.arch.chip import Chip
-from pillarsim.arch.component import Component
+from pillarsim.arch.components.component import Component
 from pillarsim.arch.costing import Costs, ProgrammingCosts, action_counts
 from pillarsim.arch.errors import ModelError
 from pillarsim.arch.placement import Placement

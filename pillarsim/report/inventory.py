@@ -12,13 +12,13 @@ from typing import Any, get_args
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from pillarsim.arch.array_clock import peak_ops_per_s
 from pillarsim.arch.chip import Chip
 from pillarsim.arch.chip.load import LoadedChip
-from pillarsim.arch.component import Component, stated_peak_power_w
-from pillarsim.arch.components import build_components, chip_clock
+from pillarsim.arch.chip.located import located
+from pillarsim.arch.components.array_clock import peak_ops_per_s
+from pillarsim.arch.components.build import build_components, chip_clock
+from pillarsim.arch.components.component import Component, stated_peak_power_w
 from pillarsim.arch.errors import InputError
-from pillarsim.arch.located import located
 from pillarsim.arch.reader import KeyPath, dotted
 from pillarsim.devices.costs import product, total
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from pillarsim.arch.cards import BitsCard, MemoryCard, PartCard
+from pillarsim.arch.components.cards import BitsCard, MemoryCard, PartCard
+from pillarsim.arch.components.library import card_names, load_card
 from pillarsim.arch.errors import InputError
-from pillarsim.arch.library import card_names, load_card
 
 GOOD = """\
 description: a test part

@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from pillarsim.arch.array_power import array_lines
 from pillarsim.arch.chip import Array, Chip, Input, Readout, Technology
+from pillarsim.arch.components.array_power import array_lines
 from pillarsim.devices.wires import cycles_ps, settling_time_s, whole_cycles
 
 PS_PER_S = 1e12  # picoseconds in a second

@@ -3,9 +3,9 @@
 import pytest
 
 from pillarsim.arch.activity import LayerActivity
-from pillarsim.arch.array_power import array_ir_drop, array_read_energy_j, full_read_energy_j, rail_voltage
 from pillarsim.arch.chip import Chip
 from pillarsim.arch.chip.load import load_chip
+from pillarsim.arch.components.array_power import array_ir_drop, array_read_energy_j, full_read_energy_j, rail_voltage
 
 
 def chip(*sets: str, name: str = "hfox_planar_128") -> Chip:

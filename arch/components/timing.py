@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pillarsim.arch.array_clock import array_clock, partial_sum_bits
 from pillarsim.arch.chip import Buffer, Chip
-from pillarsim.arch.component import Component
-from pillarsim.arch.components import router_block
+from pillarsim.arch.components.array_clock import array_clock, partial_sum_bits
+from pillarsim.arch.components.build import router_block
+from pillarsim.arch.components.component import Component
 from pillarsim.arch.errors import ModelError
 from pillarsim.arch.timing import Port, Timing, Unit, WriteTiming
 from pillarsim.devices.costs import Action

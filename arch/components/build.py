@@ -10,22 +10,19 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from pillarsim.arch.array_clock import ArrayClock, array_clock, partial_sum_bits, weights_per_array_row
-from pillarsim.arch.array_power import array_read_energy_j, full_read_energy_j, rail_voltage
-from pillarsim.arch.card_costs import Use, bits_cost, find_card, part_cost
-from pillarsim.arch.cards import BitsCard, PartCard
 from pillarsim.arch.chip import ROLES, Chip, Level, Part
-from pillarsim.arch.component import Component, peak_dynamic_power_w, stated_peak_power_w
-from pillarsim.arch.converter import converter_cost
+from pillarsim.arch.components.array_clock import ArrayClock, array_clock, partial_sum_bits, weights_per_array_row
+from pillarsim.arch.components.array_power import full_read_energy_j
+from pillarsim.arch.components.card_costs import Use, bits_cost, find_card, part_cost
+from pillarsim.arch.components.cards import BitsCard, PartCard
+from pillarsim.arch.components.component import Component
+from pillarsim.arch.components.converter import converter_cost
+from pillarsim.arch.components.peak_rates import array_locked_hz, electrodes, only_costliest, served_hz
 from pillarsim.arch.errors import InputError, nearest
-from pillarsim.arch.peak_rates import array_locked_hz, electrodes, only_costliest, served_hz
 from pillarsim.devices.costs import Action, ComponentCost
 from pillarsim.devices.wires import planar_area_m2, vertical_area_m2
 
-__all__ = [
-    "Component", "array_read_energy_j", "build_components", "chip_clock", "peak_dynamic_power_w", "rail_voltage",
-    "stated_peak_power_w",
-]  # fmt: skip
+__all__ = ["build_components", "chip_clock", "router_block"]
 
 GROUP = {
     "array": "arrays", "driver": "arrays", "sample_hold": "arrays", "write_circuit": "arrays",

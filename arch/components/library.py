@@ -1,6 +1,6 @@
 """The component library: cards read from ``configs/components`` (or from a file that a chip names).
 
-Reading needs no knowledge of the chip; `arch/card_costs.py` brings a card to the chip's node, supply and temperature.
+Reading needs no knowledge of the chip; `card_costs` brings a card to the chip's node, supply and temperature.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
-from pillarsim.arch.cards import CARD_TYPES, BitsCard, MemoryCard, PartCard
 from pillarsim.arch.chip.explain import explain
+from pillarsim.arch.components.cards import CARD_TYPES, BitsCard, MemoryCard, PartCard
 from pillarsim.arch.errors import InputError, nearest
 from pillarsim.arch.presets import config_names, find_preset, shown_name
 from pillarsim.arch.reader import Document, read_yaml

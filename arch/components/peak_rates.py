@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pillarsim.arch.array_clock import ArrayClock, partial_sum_bits, weights_per_array_row
 from pillarsim.arch.chip import Array, Chip
+from pillarsim.arch.components.array_clock import ArrayClock, partial_sum_bits, weights_per_array_row
 from pillarsim.devices.costs import ComponentCost
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pillarsim.arch.cards import BitsCard, CardBase, MemoryCard, MemoryPoint, PartCard
 from pillarsim.arch.chip import Technology
+from pillarsim.arch.components.cards import BitsCard, CardBase, MemoryCard, MemoryPoint, PartCard
+from pillarsim.arch.components.library import LoadedCard, load_card
 from pillarsim.arch.errors import InputError
-from pillarsim.arch.library import LoadedCard, load_card
 from pillarsim.devices.converter_costs import CircuitPart
 from pillarsim.devices.costs import Action, ComponentCost, product
 from pillarsim.devices.scaling import (

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pillarsim.arch.card_costs import circuit_part, find_card
-from pillarsim.arch.cards import BitsCard
 from pillarsim.arch.chip import Chip
+from pillarsim.arch.components.card_costs import circuit_part, find_card
+from pillarsim.arch.components.cards import BitsCard
 from pillarsim.arch.errors import InputError
 from pillarsim.devices import converter_costs as models
 from pillarsim.devices.costs import ComponentCost

@@ -4,13 +4,13 @@ import math
 
 import pytest
 
-from pillarsim.arch.array_clock import array_clock, partial_sum_bits, peak_ops_per_s, weights_per_array_row
 from pillarsim.arch.chip import Chip
 from pillarsim.arch.chip.load import load_chip
-from pillarsim.arch.component import GROUPS, peak_dynamic_power_w, stated_peak_power_w
-from pillarsim.arch.components import Component, build_components, chip_clock
+from pillarsim.arch.components.array_clock import array_clock, partial_sum_bits, peak_ops_per_s, weights_per_array_row
+from pillarsim.arch.components.build import build_components, chip_clock
+from pillarsim.arch.components.component import GROUPS, Component, peak_dynamic_power_w, stated_peak_power_w
+from pillarsim.arch.components.timing import build_timing
 from pillarsim.arch.errors import InputError
-from pillarsim.arch.timing_build import build_timing
 
 DEFAULT = "hfox_planar_128"
 VERTICAL = "vrram_finger_8layer"
