@@ -55,7 +55,7 @@ def peak_bytes(chip: Chip, placement: Placement, images: int) -> int:
 
 def run(chip: Chip, placement: Placement, images: int) -> Trace:
     """One simulation in detail `window`."""
-    timing = build_timing(chip, build_components(chip))
+    timing = build_timing(chip, build_components(chip), chip.idle)
     return simulate(placement, timing, chip.idle, images, "window", arrays_per_tile=chip.tile.arrays_per_level)
 
 

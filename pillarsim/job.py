@@ -82,8 +82,8 @@ def run_stages(
     """Every stage of a run in order; each takes only the parts of the chip that it depends on."""
     torch.set_num_threads(1)  # sums of floats must not depend on the machine's cores; the values have their own threads
     calibration, test = _datasets(network, chip.mapping.calibration_samples, options)
-    components = build_components(chip)
-    timing = build_timing(chip, components)
+    components = build_components(chip.hardware)
+    timing = build_timing(chip.hardware, components, chip.idle)
     placement = compile_network(
         network,
         calibration.images,

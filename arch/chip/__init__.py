@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 from pydantic import model_validator
 
@@ -16,17 +16,15 @@ from pillarsim.arch.chip.operation import Idle, Input, Neuron, Readout, Verify, 
 from pillarsim.arch.chip.technology import Supply, Technology
 
 __all__ = [
-    "ROLES", "Access", "Array", "Buffer", "Bus", "CellCard", "Chip", "Idle", "Input", "Level", "Mapping",
+    "ROLES", "Access", "Array", "Buffer", "Bus", "CellCard", "Chip", "Hardware", "Idle", "Input", "Level", "Mapping",
     "Mesh", "Neuron", "OffChip", "Part", "Readout", "Section", "Supply", "Technology", "Tile", "Verify",
     "Weights", "Write",
 ]  # fmt: skip
 
 
-class Chip(Section):
-    """A chip file. `extends` names the preset it starts from; only what differs is written."""
+class Hardware(Section):
+    """The circuits of a chip: all that costs area, power or time, without its name, policies and compiler choices."""
 
-    name: str = label("chip", "name of the chip in reports")
-    description: str = label("", "what the chip is and where it was published")
     technology: Technology
     off_chip: OffChip
     global_buffer: Buffer
@@ -37,11 +35,9 @@ class Chip(Section):
     input: Input
     readout: Readout = Readout()
     write: Write
-    idle: Idle = Idle()
-    mapping: Mapping = Mapping()
 
     @model_validator(mode="after")
-    def _across(self) -> Chip:
+    def _across(self) -> Self:
         rails = self.technology.supply.rails()
         highest = max(rails.values())
         wanted = {"array.read_voltage": self.array.read_voltage, "write.voltage": self.write.voltage}
@@ -98,6 +94,20 @@ class Chip(Section):
     def converters_per_array(self) -> int:
         """Converters beside one array."""
         return -(-self.outputs_per_array // self.readout.columns_shared)
+
+
+class Chip(Hardware):
+    """A chip file. `extends` names the preset it starts from; only what differs is written."""
+
+    name: str = label("chip", "name of the chip in reports")
+    description: str = label("", "what the chip is and where it was published")
+    idle: Idle = Idle()
+    mapping: Mapping = Mapping()
+
+    @property
+    def hardware(self) -> Hardware:
+        """The circuits alone, for what depends on nothing else."""
+        return Hardware.model_construct(**{name: getattr(self, name) for name in Hardware.model_fields})
 
 
 def chip_from_data(data: dict[str, Any]) -> Chip:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from pillarsim.arch.chip import Array, Chip, Input, Readout, Technology
+from pillarsim.arch.chip import Array, Hardware, Input, Readout, Technology
 from pillarsim.arch.components.array_power import array_lines
 from pillarsim.devices.wires import cycles_ps, settling_time_s, whole_cycles
 
@@ -65,30 +65,30 @@ def read_time_ps(array: Array, coding: Input, readout: Readout, technology: Tech
     return one_ps * pulses
 
 
-def array_clock(chip: Chip, convert_ps: int) -> ArrayClock:
+def array_clock(hardware: Hardware, convert_ps: int) -> ArrayClock:
     """The rhythm of the chip's arrays, given one conversion's time."""
-    slots = min(chip.readout.columns_shared, chip.outputs_per_array)
+    slots = min(hardware.readout.columns_shared, hardware.outputs_per_array)
     return ArrayClock(
-        read_ps=read_time_ps(chip.array, chip.input, chip.readout, chip.technology, slots),
+        read_ps=read_time_ps(hardware.array, hardware.input, hardware.readout, hardware.technology, slots),
         convert_ps=convert_ps,
         slots=slots,
-        chunks=chip.input.chunks,
-        sample_hold=chip.readout.sample_hold is not None,
-        analog_bits=chip.weights.accumulate_bits == "analog",
+        chunks=hardware.input.chunks,
+        sample_hold=hardware.readout.sample_hold is not None,
+        analog_bits=hardware.weights.accumulate_bits == "analog",
     )
 
 
-def weights_per_array_row(chip: Chip) -> int:
+def weights_per_array_row(hardware: Hardware) -> int:
     """Whole weights that fit side by side in one row of an array."""
-    return chip.array.columns // (chip.slices * chip.weights.polarities)
+    return hardware.array.columns // (hardware.slices * hardware.weights.polarities)
 
 
-def partial_sum_bits(chip: Chip) -> int:
+def partial_sum_bits(hardware: Hardware) -> int:
     """Width of an exact sum of products in an output register: input and weight bits, and carries of the rows."""
-    return chip.input.bits + chip.weights.bits + math.ceil(math.log2(chip.array.active_inputs))
+    return hardware.input.bits + hardware.weights.bits + math.ceil(math.log2(hardware.array.active_inputs))
 
 
-def peak_ops_per_s(chip: Chip, clock: ArrayClock) -> float:
+def peak_ops_per_s(hardware: Hardware, clock: ArrayClock) -> float:
     """Operations a second (two a multiply-accumulate) with every array busy and full."""
-    macs = chip.arrays * chip.array.active_inputs * weights_per_array_row(chip)
+    macs = hardware.arrays * hardware.array.active_inputs * weights_per_array_row(hardware)
     return 2 * macs / (clock.mvm_ps / PS_PER_S)

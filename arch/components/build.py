@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from pillarsim.arch.chip import ROLES, Chip, Level, Part
+from pillarsim.arch.chip import ROLES, Hardware, Level, Part
 from pillarsim.arch.components.array_clock import ArrayClock, array_clock, partial_sum_bits, weights_per_array_row
 from pillarsim.arch.components.array_power import full_read_energy_j
 from pillarsim.arch.components.card_costs import Use, bits_cost, find_card, part_cost
@@ -49,92 +49,92 @@ class _Place:
     arrays: int
 
 
-def build_components(chip: Chip) -> tuple[Component, ...]:
+def build_components(hardware: Hardware) -> tuple[Component, ...]:
     """Every part of the chip, outermost levels last; raises InputError for cards that are unknown or do not fit."""
-    places = list(_places(chip))
-    convert = converter_cost(chip)
-    clock = _clock(chip, convert)
-    parts = [part for place in places for part in _level_parts(chip, place, clock)]
-    parts += _array_parts(chip, places[-1], clock, convert)
-    parts.append(_buffer(chip, "tile.buffer"))
+    places = list(_places(hardware))
+    convert = converter_cost(hardware)
+    clock = _clock(hardware, convert)
+    parts = [part for place in places for part in _level_parts(hardware, place, clock)]
+    parts += _array_parts(hardware, places[-1], clock, convert)
+    parts.append(_buffer(hardware, "tile.buffer"))
     parts = [_with_charges(part, parts) for part in parts]
     place = next(place for place in places if place.level.bus is not None)
-    parts.append(_bus(chip, place, _area_m2(parts, place.path) / (place.per_tile * chip.tile.count.total)))
-    router = _router(chip)
-    tile_m2 = (_area_m2(parts, "tile") + router.instances * (router.cost.area_m2 or 0.0)) / chip.tile.count.total
-    outside = [router, _link(chip, tile_m2), _buffer(chip, "global_buffer"), _off_chip(chip)]
+    parts.append(_bus(hardware, place, _area_m2(parts, place.path) / (place.per_tile * hardware.tile.count.total)))
+    router = _router(hardware)
+    tile_m2 = (_area_m2(parts, "tile") + router.instances * (router.cost.area_m2 or 0.0)) / hardware.tile.count.total
+    outside = [router, _link(hardware, tile_m2), _buffer(hardware, "global_buffer"), _off_chip(hardware)]
     return (*sorted(parts, key=lambda part: (-part.path.count("."), part.path)), *outside)
 
 
-def chip_clock(chip: Chip) -> ArrayClock:
+def chip_clock(hardware: Hardware) -> ArrayClock:
     """The rhythm of the chip's arrays with the converter that it names."""
-    return _clock(chip, converter_cost(chip))
+    return _clock(hardware, converter_cost(hardware))
 
 
-def _clock(chip: Chip, converter: ComponentCost) -> ArrayClock:
-    return array_clock(chip, converter.actions["convert"].time_ps or 1)
+def _clock(hardware: Hardware, converter: ComponentCost) -> ArrayClock:
+    return array_clock(hardware, converter.actions["convert"].time_ps or 1)
 
 
-def _places(chip: Chip) -> Iterator[_Place]:
+def _places(hardware: Hardware) -> Iterator[_Place]:
     path, per_tile = "tile", 1
-    for depth, level in enumerate(chip.tile.chain()):
+    for depth, level in enumerate(hardware.tile.chain()):
         if depth:
             path, per_tile = f"{path}.macro", per_tile * level.count
         yield _Place(path, level, per_tile, level.arrays_per_level)
 
 
-def _level_parts(chip: Chip, place: _Place, clock: ArrayClock) -> Iterator[Component]:
+def _level_parts(hardware: Hardware, place: _Place, clock: ArrayClock) -> Iterator[Component]:
     for role in ROLES:
         part = getattr(place.level, role)
         if part is not None:
-            yield _level_part(chip, place, role, part, clock)
+            yield _level_part(hardware, place, role, part, clock)
     for name, part in place.level.extra.items():
         if name in RESERVED:
             raise InputError(f"{place.path}.extra.{name}: expected a name that is no role ({', '.join(RESERVED)})")
         use = Use(f"{place.path}.extra.{name}", part.component)
-        yield _component(
-            chip, f"{place.path}.{name}", name, part.per_level * place.per_tile, part_cost(use, chip.technology, ()), {}
-        )
+        cost = part_cost(use, hardware.technology, ())
+        yield _component(hardware, f"{place.path}.{name}", name, part.per_level * place.per_tile, cost, {})
 
 
-def _level_part(chip: Chip, place: _Place, role: str, part: Part, clock: ArrayClock) -> Component:
+def _level_part(hardware: Hardware, place: _Place, role: str, part: Part, clock: ArrayClock) -> Component:
     bits = {
-        "input_register": chip.array.inputs * chip.input.bits,
-        "output_register": weights_per_array_row(chip) * partial_sum_bits(chip),
+        "input_register": hardware.array.inputs * hardware.input.bits,
+        "output_register": weights_per_array_row(hardware) * partial_sum_bits(hardware),
     }.get(role, 0)
     use = Use(f"{place.path}.{role}.component", part.component, stored_bits=bits * place.arrays / part.per_level)
-    cost = part_cost(use, chip.technology, ACTIONS[role])
-    together = array_locked_hz(chip, clock).get(role)
+    cost = part_cost(use, hardware.technology, ACTIONS[role])
+    together = array_locked_hz(hardware, clock).get(role)
     if together is None:
-        rates = served_hz(cost, chip.technology.clock)
+        rates = served_hz(cost, hardware.technology.clock)
     else:
         rates = {name: rate * place.arrays / part.per_level for name, rate in together.items()}
         rates = only_costliest(rates, cost, ("read", "write"))
     locked = together is not None
-    return _component(chip, f"{place.path}.{role}", role, part.per_level * place.per_tile, cost, rates, locked)
+    return _component(hardware, f"{place.path}.{role}", role, part.per_level * place.per_tile, cost, rates, locked)
 
 
-def _array_parts(chip: Chip, place: _Place, clock: ArrayClock, convert: ComponentCost) -> Iterator[Component]:
+def _array_parts(hardware: Hardware, place: _Place, clock: ArrayClock, convert: ComponentCost) -> Iterator[Component]:
     """Parts beside every array: itself, drivers, sample-and-holds, converters, its share of a write circuit."""
-    together = array_locked_hz(chip, clock)
-    arrays = chip.tile.arrays_per_level
+    together = array_locked_hz(hardware, clock)
+    arrays = hardware.tile.arrays_per_level
     counts = {
-        "array": (1.0, _array_cost(chip, clock)),
-        "driver": (float(electrodes(chip.array)), _driver_cost(chip)),
-        "converter": (float(chip.converters_per_array), convert),
-        "write_circuit": (-(-arrays // chip.write.shared_by) / arrays, _write_cost(chip)),
+        "array": (1.0, _array_cost(hardware, clock)),
+        "driver": (float(electrodes(hardware.array)), _driver_cost(hardware)),
+        "converter": (float(hardware.converters_per_array), convert),
+        "write_circuit": (-(-arrays // hardware.write.shared_by) / arrays, _write_cost(hardware)),
     }
-    if chip.readout.sample_hold is not None:
-        use = Use("readout.sample_hold", chip.readout.sample_hold)
-        counts["sample_hold"] = (float(chip.outputs_per_array), part_cost(use, chip.technology, ACTIONS["sample_hold"]))
+    if hardware.readout.sample_hold is not None:
+        use = Use("readout.sample_hold", hardware.readout.sample_hold)
+        cost = part_cost(use, hardware.technology, ACTIONS["sample_hold"])
+        counts["sample_hold"] = (float(hardware.outputs_per_array), cost)
     for role, (per_array, cost) in counts.items():
         rates = {name: rate / per_array for name, rate in together[role].items() if name in cost.actions}
-        yield _component(chip, f"{place.path}.{role}", role, per_array * chip.tile.arrays_per_level, cost, rates, True)
+        yield _component(hardware, f"{place.path}.{role}", role, per_array * arrays, cost, rates, True)
 
 
-def _array_cost(chip: Chip, clock: ArrayClock) -> ComponentCost:
-    array, derived = chip.array, chip.array.read_energy == "derived"
-    energy_j = full_read_energy_j(array, chip.technology, clock.bias_ps * 1e-12)
+def _array_cost(hardware: Hardware, clock: ArrayClock) -> ComponentCost:
+    array, derived = hardware.array, hardware.array.read_energy == "derived"
+    energy_j = full_read_energy_j(array, hardware.technology, clock.bias_ps * 1e-12)
     rule = "V^2 G t at the mean conductance and C V^2 of all lines, drawn from the rail" if derived else "chip file"
     if array.area != "derived":
         area_m2, area_rule = array.area, "chip file"
@@ -160,43 +160,43 @@ def _array_cost(chip: Chip, clock: ArrayClock) -> ComponentCost:
     )
 
 
-def _driver_cost(chip: Chip) -> ComponentCost:
-    name, bits = chip.input.driver.component, chip.input.chunk_bits
-    levels = bits if chip.input.coding == "amplitude" else 1
+def _driver_cost(hardware: Hardware) -> ComponentCost:
+    name, bits = hardware.input.driver.component, hardware.input.chunk_bits
+    levels = bits if hardware.input.coding == "amplitude" else 1
     use = Use("input.driver.component", name)
     if isinstance(find_card(use.key, name).card, BitsCard):
-        return bits_cost(use, levels, chip.technology, "drive")
+        return bits_cost(use, levels, hardware.technology, "drive")
     if levels > 1:
         raise InputError(
             f"{use.key}: expected a table over bits (such as 'dac_multibit') for {levels}-bit amplitudes, "
             f"found {name!r}"
         )
-    return part_cost(use, chip.technology, ACTIONS["driver"])
+    return part_cost(use, hardware.technology, ACTIONS["driver"])
 
 
-def _write_cost(chip: Chip) -> ComponentCost:
-    use = Use("write.component", chip.write.component, lines=chip.write.cells_at_once + 1)
-    return part_cost(use, chip.technology, ACTIONS["write_circuit"])
+def _write_cost(hardware: Hardware) -> ComponentCost:
+    use = Use("write.component", hardware.write.component, lines=hardware.write.cells_at_once + 1)
+    return part_cost(use, hardware.technology, ACTIONS["write_circuit"])
 
 
-def _buffer(chip: Chip, path: str) -> Component:
+def _buffer(hardware: Hardware, path: str) -> Component:
     role = path.rpartition(".")[2]
-    buffer = chip.global_buffer if role == "global_buffer" else chip.tile.buffer
+    buffer = hardware.global_buffer if role == "global_buffer" else hardware.tile.buffer
     use = Use(f"{path}.component", buffer.component, width=buffer.width, stored_bits=buffer.size)
-    cost = part_cost(use, chip.technology, ACTIONS[role])
-    rates = only_costliest(served_hz(cost, chip.technology.clock, buffer.ports), cost, ("read", "write"))
-    per_tile = 1.0 if role == "buffer" else 1 / chip.tile.count.total
-    return _component(chip, path, role, per_tile, cost, rates)
+    cost = part_cost(use, hardware.technology, ACTIONS[role])
+    rates = only_costliest(served_hz(cost, hardware.technology.clock, buffer.ports), cost, ("read", "write"))
+    per_tile = 1.0 if role == "buffer" else 1 / hardware.tile.count.total
+    return _component(hardware, path, role, per_tile, cost, rates)
 
 
-def _bus(chip: Chip, place: _Place, level_m2: float) -> Component:
+def _bus(hardware: Hardware, place: _Place, level_m2: float) -> Component:
     bus = place.level.bus
     if bus is None:
         raise InputError(f"{place.path}.bus: expected a bus")
     use = Use(f"{place.path}.bus.component", bus.component, width=bus.width, length_m=math.sqrt(level_m2))
-    cost = part_cost(use, chip.technology, ACTIONS["bus"])
-    rates = served_hz(cost, chip.technology.clock)
-    return _component(chip, f"{place.path}.bus", "bus", float(place.per_tile), cost, rates)
+    cost = part_cost(use, hardware.technology, ACTIONS["bus"])
+    rates = served_hz(cost, hardware.technology.clock)
+    return _component(hardware, f"{place.path}.bus", "bus", float(place.per_tile), cost, rates)
 
 
 def router_block(shared_by: int) -> tuple[int, int]:
@@ -204,38 +204,38 @@ def router_block(shared_by: int) -> tuple[int, int]:
     return {1: (1, 1), 2: (2, 1), 4: (2, 2)}[shared_by]
 
 
-def _router_grid(chip: Chip) -> tuple[int, int]:
-    block = router_block(chip.mesh.router.shared_by)
-    return -(-chip.tile.count.x // block[0]), -(-chip.tile.count.y // block[1])
+def _router_grid(hardware: Hardware) -> tuple[int, int]:
+    block = router_block(hardware.mesh.router.shared_by)
+    return -(-hardware.tile.count.x // block[0]), -(-hardware.tile.count.y // block[1])
 
 
-def _router(chip: Chip) -> Component:
-    use = Use("mesh.router.component", chip.mesh.router.component, width=chip.mesh.link_width)
-    cost = part_cost(use, chip.technology, ACTIONS["router"])
-    x, y = _router_grid(chip)
-    ports = 4 + chip.mesh.router.shared_by  # ways out: four neighbours and the tiles
-    rates = served_hz(cost, chip.technology.clock, ports)
-    return _component(chip, "mesh.router", "router", x * y / chip.tile.count.total, cost, rates)
+def _router(hardware: Hardware) -> Component:
+    use = Use("mesh.router.component", hardware.mesh.router.component, width=hardware.mesh.link_width)
+    cost = part_cost(use, hardware.technology, ACTIONS["router"])
+    x, y = _router_grid(hardware)
+    ports = 4 + hardware.mesh.router.shared_by  # ways out: four neighbours and the tiles
+    rates = served_hz(cost, hardware.technology.clock, ports)
+    return _component(hardware, "mesh.router", "router", x * y / hardware.tile.count.total, cost, rates)
 
 
-def _link(chip: Chip, tile_m2: float) -> Component:
-    length_m = math.sqrt(tile_m2 * chip.mesh.router.shared_by)
-    use = Use("mesh.link", chip.mesh.link, width=chip.mesh.link_width, length_m=length_m)
-    cost = part_cost(use, chip.technology, ACTIONS["link"])
-    x, y = _router_grid(chip)
+def _link(hardware: Hardware, tile_m2: float) -> Component:
+    length_m = math.sqrt(tile_m2 * hardware.mesh.router.shared_by)
+    use = Use("mesh.link", hardware.mesh.link, width=hardware.mesh.link_width, length_m=length_m)
+    cost = part_cost(use, hardware.technology, ACTIONS["link"])
+    x, y = _router_grid(hardware)
     links = 2 * ((x - 1) * y + x * (y - 1))  # one each way between neighbours
-    rates = served_hz(cost, chip.technology.clock)
-    return _component(chip, "mesh.link", "link", links / chip.tile.count.total, cost, rates)
+    rates = served_hz(cost, hardware.technology.clock)
+    return _component(hardware, "mesh.link", "link", links / hardware.tile.count.total, cost, rates)
 
 
-def _off_chip(chip: Chip) -> Component:
-    cost = part_cost(Use("off_chip.component", chip.off_chip.component), chip.technology, ACTIONS["off_chip"])
-    rates = {"bit": 8 * chip.off_chip.bandwidth}
-    return _component(chip, "off_chip", "off_chip", 1 / chip.tile.count.total, cost, rates)
+def _off_chip(hardware: Hardware) -> Component:
+    cost = part_cost(Use("off_chip.component", hardware.off_chip.component), hardware.technology, ACTIONS["off_chip"])
+    rates = {"bit": 8 * hardware.off_chip.bandwidth}
+    return _component(hardware, "off_chip", "off_chip", 1 / hardware.tile.count.total, cost, rates)
 
 
 def _component(
-    chip: Chip,
+    hardware: Hardware,
     path: str,
     role: str,
     per_tile: float,
@@ -247,9 +247,9 @@ def _component(
         path=path,
         role=role,
         group=GROUP.get(role, "digital"),
-        instances=per_tile * chip.tile.count.total,
+        instances=per_tile * hardware.tile.count.total,
         per_tile=per_tile,
-        per_array=per_tile / chip.tile.arrays_per_level if locked else 0.0,
+        per_array=per_tile / hardware.tile.arrays_per_level if locked else 0.0,
         cost=cost,
         peak_rate_hz=rates,
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pillarsim.arch.chip import Array, Chip
+from pillarsim.arch.chip import Array, Hardware
 from pillarsim.arch.components.array_clock import ArrayClock, partial_sum_bits, weights_per_array_row
 from pillarsim.devices.costs import ComponentCost
 
@@ -19,14 +19,14 @@ def electrodes(array: Array) -> int:
     return array.layers * (1 if array.word_lines == "plane" else 2)
 
 
-def array_locked_hz(chip: Chip, clock: ArrayClock) -> dict[str, dict[str, float]]:
+def array_locked_hz(hardware: Hardware, clock: ArrayClock) -> dict[str, dict[str, float]]:
     """role -> action -> actions a second beside one array, all instances of the role together."""
-    array, mvm_s = chip.array, clock.mvm_ps * 1e-12
+    array, mvm_s = hardware.array, clock.mvm_ps * 1e-12
     reads = clock.chunks / mvm_s
-    conversions = clock.conversions * chip.outputs_per_array / mvm_s
-    input_bits = array.active_inputs * chip.input.bits / mvm_s
-    output_bits = weights_per_array_row(chip) * partial_sum_bits(chip) / mvm_s
-    spikes = conversions * ((1 << chip.readout.bits) - 1)
+    conversions = clock.conversions * hardware.outputs_per_array / mvm_s
+    input_bits = array.active_inputs * hardware.input.bits / mvm_s
+    output_bits = weights_per_array_row(hardware) * partial_sum_bits(hardware) / mvm_s
+    spikes = conversions * ((1 << hardware.readout.bits) - 1)
     return {
         "array": {"read": reads},
         "driver": {"drive": reads * min(array.active_inputs, electrodes(array))},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pillarsim.arch.chip import Buffer, Chip
+from pillarsim.arch.chip import Buffer, Hardware, Idle
 from pillarsim.arch.components.array_clock import array_clock, partial_sum_bits
 from pillarsim.arch.components.build import router_block
 from pillarsim.arch.components.component import Component
@@ -14,11 +14,11 @@ from pillarsim.devices.costs import Action
 from pillarsim.devices.wires import cycles_ps
 
 
-def build_timing(chip: Chip, components: Sequence[Component]) -> Timing:
+def build_timing(hardware: Hardware, components: Sequence[Component], idle: Idle) -> Timing:
     """Derive every duration and width; `components` are the chip's own (`build_components`)."""
     by_role = {component.role: component for component in components}
-    cycle_ps = cycles_ps(1, chip.technology.clock)
-    clock = array_clock(chip, _time_ps(by_role["converter"], "convert"))
+    cycle_ps = cycles_ps(1, hardware.technology.clock)
+    clock = array_clock(hardware, _time_ps(by_role["converter"], "convert"))
     return Timing(
         read_ps=clock.read_ps,
         convert_ps=clock.convert_ps,
@@ -26,29 +26,29 @@ def build_timing(chip: Chip, components: Sequence[Component]) -> Timing:
         sample_hold=clock.sample_hold,
         analog_bits=clock.analog_bits,
         shift_add_ps=_time_ps(by_role["shift_add"], "add"),
-        buffer=_port(chip.tile.buffer, by_role["buffer"]),
-        bus=Port(_time_ps(by_role["bus"], "transfer"), _bus_width(chip), int(by_role["bus"].per_tile)),
-        global_buffer=_port(chip.global_buffer, by_role["global_buffer"]),
+        buffer=_port(hardware.tile.buffer, by_role["buffer"]),
+        bus=Port(_time_ps(by_role["bus"], "transfer"), _bus_width(hardware), int(by_role["bus"].per_tile)),
+        global_buffer=_port(hardware.global_buffer, by_role["global_buffer"]),
         adder=_unit(by_role["adder"], "add"),
         activation=_unit(by_role["activation"], "apply"),
         pooling=_unit(by_role["pooling"], "apply"),
-        router_ps=_ps(chip.mesh.router_latency),
+        router_ps=_ps(hardware.mesh.router_latency),
         flit_ps=cycle_ps,
-        link_width=chip.mesh.link_width,
-        header_bits=chip.mesh.header_bits,
-        grid=(chip.tile.count.x, chip.tile.count.y),
-        router_block=router_block(chip.mesh.router.shared_by),
-        partial_sum_bits=partial_sum_bits(chip),
-        off_chip_latency_ps=_ps(chip.off_chip.latency),
-        off_chip_bits_per_s=8 * chip.off_chip.bandwidth,
-        write=_write(chip),
-        after_ps=_ps(chip.idle.after),
-        wake_ps=_ps(chip.idle.wake_up.time),
+        link_width=hardware.mesh.link_width,
+        header_bits=hardware.mesh.header_bits,
+        grid=(hardware.tile.count.x, hardware.tile.count.y),
+        router_block=router_block(hardware.mesh.router.shared_by),
+        partial_sum_bits=partial_sum_bits(hardware),
+        off_chip_latency_ps=_ps(hardware.off_chip.latency),
+        off_chip_bits_per_s=8 * hardware.off_chip.bandwidth,
+        write=_write(hardware),
+        after_ps=_ps(idle.after),
+        wake_ps=_ps(idle.wake_up.time),
     )
 
 
-def _write(chip: Chip) -> WriteTiming:
-    write = chip.write
+def _write(hardware: Hardware) -> WriteTiming:
+    write = hardware.write
     return WriteTiming(
         set_ps=_ps(write.pulse),
         reset_ps=0 if write.reset is None else _ps(write.reset.pulse),
@@ -69,8 +69,8 @@ def _unit(component: Component, action: str) -> Unit:
     return Unit(_time_ps(component, action), max(1, int(component.per_tile)))
 
 
-def _bus_width(chip: Chip) -> int:
-    return next(level.bus.width for level in chip.tile.chain() if level.bus is not None)
+def _bus_width(hardware: Hardware) -> int:
+    return next(level.bus.width for level in hardware.tile.chain() if level.bus is not None)
 
 
 def _time_ps(component: Component, action: str) -> int:

@@ -23,7 +23,7 @@ def command(chip: str, sets: tuple[str, ...]) -> None:
 
     loaded = load_chip(chip, sets)
     try:
-        build_timing(loaded.chip, build_components(loaded.chip))
+        build_timing(loaded.chip.hardware, build_components(loaded.chip.hardware), loaded.chip.idle)
     except InputError as error:
         raise located(error, loaded) from None
     click.echo(f"{loaded.document.name}: valid: {loaded.name}, {summary(loaded.chip)}")

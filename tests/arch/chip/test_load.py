@@ -106,7 +106,7 @@ idle: {arrays: gated, converters: clock_gated, after: 200 ns}
         ("array:\n  rws: 12\n", "chip.yaml:3: array.rws: unknown key 'rws' (did you mean 'rows'?)"),
         ("rows: 12\n", "chip.yaml:2: rows: unknown key 'rows' (did you mean 'array.rows'?)"),
         ("tecnology: 1\n", "chip.yaml:2: tecnology: unknown key 'tecnology' (did you mean 'technology'?)"),
-        ("4: 1\n", "chip.yaml:2: [4]: unknown key '4'; expected name, description, technology"),
+        ("4: 1\n", "chip.yaml:2: [4]: unknown key '4'; expected technology, off_chip, global_buffer"),
         ("array: {3: 1}\n", "chip.yaml:2: array[3]: unknown key '3'; expected geometry"),
         (
             "array: {read_voltage: 5}\n",

@@ -215,7 +215,7 @@ def _convert_ps(*sets: str) -> int | None:
 def test_timing_of_the_default_chip() -> None:
     """Durations in picoseconds: what the chip file states, whole clock cycles for what is derived."""
     hardware = chip(DEFAULT)
-    timing = build_timing(hardware, build_components(hardware))
+    timing = build_timing(hardware, build_components(hardware), hardware.idle)
     assert timing.read_ps % 1000 == 0
     assert timing.read_ps >= 1000
     assert (timing.convert_ps, timing.slots) == (10_000, 8)
@@ -228,7 +228,7 @@ def test_timing_of_the_default_chip() -> None:
 def test_pulse_width_codes_stretch_the_read() -> None:
     """A 3-bit pulse-width code takes up to 7 read times."""
     hardware = chip(DEFAULT, "input.coding=pulse_width", "input.dac_bits=3", "input.bits=6", "array.read_time=5 ns")
-    timing = build_timing(hardware, build_components(hardware))
+    timing = build_timing(hardware, build_components(hardware), hardware.idle)
     assert timing.read_ps == 7 * 5000
 
 
@@ -236,7 +236,7 @@ def test_a_neuron_takes_a_window_for_each_output_it_serves() -> None:
     """The read lasts one integration window an output of the neuron, whatever array.read_time says."""
     for shared in (1, 4):
         hardware = chip(SPIKING, f"readout.columns_shared={shared}")
-        timing = build_timing(hardware, build_components(hardware))
+        timing = build_timing(hardware, build_components(hardware), hardware.idle)
         assert timing.read_ps == shared * 1_000_000
         assert timing.convert_ps == 1000
 

@@ -84,7 +84,7 @@ def compiled(workload: str, sets: tuple[str, ...]) -> Placement:
 def test_window_equals_operation_on_compiled_networks(workload: str, images: int, sets: tuple[str, ...]) -> None:
     """On the default chip both details agree to the picosecond, with many fewer events in detail `window`."""
     chip = load_chip("hfox_planar_128", sets).chip
-    timing = build_timing(chip, build_components(chip))
+    timing = build_timing(chip, build_components(chip), chip.idle)
     placement = compiled(workload, sets)
     window, operation = (
         simulate(placement, timing, chip.idle, images, detail, arrays_per_tile=chip.tile.arrays_per_level)
