@@ -5,43 +5,41 @@ chip.yaml + network -> compile -> program -> evaluate (values) -> simulate (even
 
 from __future__ import annotations
 
-import hashlib
-import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from pillarsim.arch.activity import Activity, LayerActivity
-from pillarsim.arch.chip import Array, Chip
+from pillarsim.arch.chip import Chip
 from pillarsim.arch.chip.load import LoadedChip
 from pillarsim.arch.chip.located import located
-from pillarsim.arch.components.array_power import array_ir_drop, rail_voltage
+from pillarsim.arch.components.array_power import rail_voltage
 from pillarsim.arch.components.build import build_components
-from pillarsim.arch.components.component import Component
 from pillarsim.arch.components.timing import build_timing
 from pillarsim.arch.compute.activities import DEFAULT_SOURCE, default_activity
 from pillarsim.arch.compute.converters import converter_ranges
 from pillarsim.arch.compute.evaluate import evaluate
-from pillarsim.arch.compute.program import LayerLevels, cell_states, placement_levels, program, programming
+from pillarsim.arch.compute.program import placement_levels, program, programming
 from pillarsim.arch.compute.programmed import ProgrammedLayer
 from pillarsim.arch.compute.reading import read_rule
 from pillarsim.arch.costing import cost, programming_cost
 from pillarsim.arch.errors import InputError
+from pillarsim.arch.ir_drop import ir_drop_estimate
 from pillarsim.arch.placement import Placement
 from pillarsim.arch.simulate import simulate, simulate_programming
 from pillarsim.devices.streams import stream_seed
 from pillarsim.mapping import compile_network
 from pillarsim.report.build import Accuracy, RunResults, build_report
+from pillarsim.report.cautions import cautions
 from pillarsim.report.format import plural
-from pillarsim.workloads.datasets import Dataset, load_dataset
+from pillarsim.report.provenance import versions
+from pillarsim.workloads.datasets import Dataset, TooFewImages, load_dataset
 from pillarsim.workloads.network import Network
 from pillarsim.workloads.train import accuracy as float_accuracy
 
-IR_DROP_LIMIT = 0.05  # ratio; above it ideal wires are a poor model and the run warns (issue's own limit)
 Progress = Callable[[str, int, int], None]
 
 
@@ -139,10 +137,10 @@ def run_stages(
         programming=programming_cost(programming_trace, written, components),
         components=components,
         ir_drop=drop,
-        warnings=(*_warnings(drop), *overrun(components)),
+        warnings=cautions(drop, components),
         options=_options_json(options, calibration, test),
         seed=options.seed,
-        versions=_versions(),
+        versions=versions(),
     )
 
 
@@ -151,52 +149,19 @@ def device_seed(seed: int, number: int) -> int:
     return stream_seed(seed, "device", number)
 
 
-def ir_drop_estimate(
-    placement: Placement,
-    levels: Sequence[LayerLevels],
-    activity: Activity,
-    array: Array,
-    bits_per_cell: int,
-    temperature_k: float,
-) -> dict[str, Any]:
-    """Closed-form IR drop of the layer that suffers most; unused columns float and carry nothing.
-
-    Returns {mean, worst, layer, limit}: the mean loss of column current at the run's mean share of driven rows, and
-    that of the worst cell with every row in use driven; None where the chip states no resistance at all. The values
-    themselves use ideal wires.
-    """
-    if not any(value for _, value in array.resistance):
-        return {"mean": None, "worst": None, "layer": None, "limit": IR_DROP_LIMIT}
-    targets = cell_states(array, bits_per_cell).targets_s()
-    found = []
-    for layer, coded, active in zip(placement.layers, levels, activity.layers, strict=True):
-        columns = sum(one.units[1] - one.units[0] for one in layer.replicas[0]) * layer.polarities
-        groups = [stop - start for block in layer.row_blocks for start, stop in block.groups]
-        cell_s = float(targets[coded.levels.numpy()].mean()) * columns / (len(layer.replicas[0]) * array.columns)
-        reads = sum(len(layer.row_blocks[one.row_block].groups) for one in layer.replicas[0]) * layer.chunks
-        density = active.drives / (reads * array.active_inputs)
-        full = max(groups) / array.active_inputs
-        found.append(
-            {
-                "mean": array_ir_drop(array, temperature_k, cell_s, density).mean,
-                "worst": array_ir_drop(array, temperature_k, cell_s, full).worst,
-                "layer": layer.name,
-                "limit": IR_DROP_LIMIT,
-            }
-        )
-    return max(found, key=lambda entry: (entry["mean"], entry["worst"]))
-
-
 def _datasets(network: Network, calibration: int, options: RunOptions) -> tuple[Dataset, Dataset | None]:
     if network.dataset is None:
         raise InputError(f"workload {network.name!r} names no dataset; its scales cannot be calibrated")
     try:
         train = load_dataset(network.dataset, "train", calibration, options.data_dir)
-    except InputError as error:
+    except TooFewImages as error:
         raise InputError(f"mapping.calibration_samples: {error}") from None
     test = None
     if options.samples != 0:
-        test = load_dataset(network.dataset, "test", options.samples, options.data_dir)
+        try:
+            test = load_dataset(network.dataset, "test", options.samples, options.data_dir)
+        except TooFewImages as error:
+            raise InputError(f"--samples: {error}") from None
     if tuple(train.images.shape[1:]) != tuple(network.input_shape):
         raise InputError(
             f"workload {network.name!r} takes images of {tuple(network.input_shape)}; "
@@ -242,29 +207,6 @@ def _rails(chip: Chip) -> dict[float, float]:
     return {voltage: rail_voltage(chip.technology, voltage) for voltage in volts}
 
 
-def _warnings(drop: dict[str, Any]) -> tuple[str, ...]:
-    if drop["mean"] is None or drop["mean"] <= IR_DROP_LIMIT:
-        return ()
-    return (
-        f"IR drop is estimated at {100 * drop['mean']:.1f} % (layer {drop['layer']}), above "
-        f"{100 * IR_DROP_LIMIT:.0f} %: the values use ideal wires and are optimistic",
-    )
-
-
-def overrun(components: Sequence[Component]) -> tuple[str, ...]:
-    """Shift-add units that cannot keep up with the arrays at their own time an action; the run assumes they do."""
-    found = []
-    for component in components:
-        for name, action in component.cost.actions.items():
-            load = component.peak_rate_hz.get(name, 0.0) * (action.time_ps or 0) * 1e-12
-            if component.role == "shift_add" and load > 1 + 1e-9:
-                found.append(
-                    f"{component.role}: at the arrays' peak each unit would have to do {load:.3g} times what its "
-                    f"{action.time_ps} ps an action allow; the run assumes that it keeps up (more units: count)"
-                )
-    return tuple(found)
-
-
 def _options_json(options: RunOptions, calibration: Dataset, test: Dataset | None) -> dict[str, Any]:
     return {
         "samples": 0 if test is None else len(test.labels),
@@ -274,20 +216,3 @@ def _options_json(options: RunOptions, calibration: Dataset, test: Dataset | Non
         "calibration": calibration.source,
         "dataset": None if test is None else test.source,
     }
-
-
-def _versions() -> dict[str, str]:
-    packages = ("pillarsim", "numpy", "torch", "numba", "simpy", "pydantic")
-    return {"python": platform.python_version(), **{name: version(name) for name in packages}, "code": code_hash()}
-
-
-def code_hash() -> str:
-    """sha256 of every module and every card of this package: what a version number of a checkout cannot say."""
-    hasher = hashlib.sha256()
-    root = Path(__file__).parent
-    folders = (root, *(root / name for name in ("arch", "configs", "devices", "mapping", "workloads")))
-    for path in sorted(
-        {found for folder in folders for found in folder.rglob("*") if found.suffix in (".py", ".yaml")}
-    ):
-        hasher.update(str(path.relative_to(root).as_posix()).encode() + path.read_bytes())
-    return hasher.hexdigest()

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from pillarsim.arch.errors import InputError, nearest
 
-__all__ = ["DATA_VARIABLE", "Dataset", "Split", "dataset_names", "load_dataset", "read_idx"]
+__all__ = ["DATA_VARIABLE", "Dataset", "Split", "TooFewImages", "dataset_names", "load_dataset", "read_idx"]
 
 DATA_VARIABLE = "PILLARSIM_DATA"
 Split: TypeAlias = Literal["train", "test"]
@@ -42,6 +42,10 @@ class Dataset:
     images: npt.NDArray[np.float32]
     labels: npt.NDArray[np.int64]
     source: str
+
+
+class TooFewImages(InputError):
+    """More images were asked for than a split has, or none."""
 
 
 def dataset_names() -> tuple[str, ...]:
@@ -78,7 +82,7 @@ def load_dataset(name: str, split: Split, limit: int | None = None, data_dir: Pa
         raise InputError(f"{labels_file}: label {int(labels.max())}, expected 0 to {_MNIST_CLASSES - 1}")
     count = len(images) if limit is None else limit
     if not 1 <= count <= len(images):
-        raise InputError(f"{count} images of {name} asked for; the {split} split ({source}) has 1 to {len(images)}")
+        raise TooFewImages(f"expected 1 to {len(images)} images of {name} ({source}), found {count}")
     scaled = images[:count, None].astype(np.float32) / np.float32(255)
     return Dataset(name, split, scaled, labels[:count].astype(np.int64), source)
 

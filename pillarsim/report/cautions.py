@@ -1,0 +1,37 @@
+"""What a reader of a report must be warned of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pillarsim.arch.components.component import Component
+from pillarsim.arch.ir_drop import IR_DROP_LIMIT
+
+
+def cautions(drop: dict[str, Any], components: Sequence[Component]) -> tuple[str, ...]:
+    """Warnings of a run, from its IR drop estimate and its parts."""
+    return (*_ir_drop(drop), *_overrun(components))
+
+
+def _ir_drop(drop: dict[str, Any]) -> tuple[str, ...]:
+    if drop["mean"] is None or drop["mean"] <= IR_DROP_LIMIT:
+        return ()
+    return (
+        f"IR drop is estimated at {100 * drop['mean']:.1f} % (layer {drop['layer']}), above "
+        f"{100 * IR_DROP_LIMIT:.0f} %: the values use ideal wires and are optimistic",
+    )
+
+
+def _overrun(components: Sequence[Component]) -> tuple[str, ...]:
+    """Shift-add units that cannot keep up with the arrays at their own time an action; the run assumes they do."""
+    found = []
+    for component in components:
+        for name, action in component.cost.actions.items():
+            load = component.peak_rate_hz.get(name, 0.0) * (action.time_ps or 0) * 1e-12
+            if component.role == "shift_add" and load > 1 + 1e-9:
+                found.append(
+                    f"{component.role}: at the arrays' peak each unit would have to do {load:.3g} times what its "
+                    f"{action.time_ps} ps an action allow; the run assumes that it keeps up (more units: count)"
+                )
+    return tuple(found)
