@@ -76,10 +76,9 @@ class Replica:
         self.first_start_ps: int | None = None
         self._started_ps = 0
 
-    @property
-    def keep(self) -> int:
-        """First pixel that the windows not yet read need; beyond the run when there are none."""
-        sequence = self._next
+    def keep_after(self, sequence: int) -> int:
+        """First pixel that the windows after `sequence` need; beyond the run when there are none."""
+        sequence += self._step
         if sequence < self._total:
             return self._windows.keep_from(sequence)
         return self._total // self._windows.count * self._windows.pixels
@@ -107,13 +106,13 @@ class Replica:
             part.port.request(now, part.fetch, key, None, partial(self._read, part, sequence))
 
     def _read(self, part: Part, sequence: int, time_ps: int) -> None:
-        self._kernel.at(time_ps, self._release, part)
+        self._kernel.at(time_ps, self._release, (part, self.keep_after(sequence)))
         key = (self.layer, READ, self.index, sequence, part.tile)
         part.bus.request(time_ps, part.transfer, key, None, partial(self._transferred, sequence))
 
     def _release(self, event: Event) -> None:
-        part: Part = event._value
-        part.source.read(part.reader, self.keep)
+        part, keep = event._value
+        part.source.read(part.reader, keep)
 
     def _transferred(self, sequence: int, time_ps: int) -> None:
         self._fetched_ps = max(self._fetched_ps, time_ps)

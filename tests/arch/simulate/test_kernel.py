@@ -38,7 +38,7 @@ class _ShuffledKernel(Kernel):
 
 
 @given(case=cases(), seed=st.integers(0, 1000), detail=st.sampled_from(["window", "operation"]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_order_of_insertion_changes_nothing(case: Case, seed: int, detail: str) -> None:
     """Events of the same picosecond may be processed in any order: times, counts and states stay the same."""
     arguments = (case.placement, case.timing, case.idle, case.images, detail)
