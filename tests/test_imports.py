@@ -21,6 +21,7 @@ HEAVY = (
     "tabulate",
     "matplotlib",
     "safetensors",
+    "scipy",
 )
 
 # Errors and quantities are vocabulary that every part may use except the two at the bottom.

@@ -17,6 +17,7 @@ COMMANDS = {
     "run": "Run a trained network on a chip: accuracy, latency, energy, leakage and area.",
     "show": "Print a chip as a tree: area, leakage, peak power, every number with its source.",
     "check": "Validate a chip file.",
+    "array": "Solve array circuits, planar or vertical, from case files.",
     "init": "Write a commented starter chip file.",
     "schema": "Print the JSON Schema of chip files.",
 }

@@ -29,6 +29,8 @@ STACK = memory(vertical(2, 3, 3, "plane"))
         (READ | {"scheme": "quarter"}, "scheme: expected one of half, third, ground, float, found 'quarter'"),
         (READ | {"v": 0.0}, "v: a read or a write needs a voltage"),
         (READ | {"v": float("nan")}, "v: expected a finite number"),
+        (READ | {"v": 1e300}, "v: expected a finite number"),
+        (READ | {"v": 10**400}, "v: expected a finite number"),
         (READ | {"rows": 0}, "rows: expected a whole number"),
         (READ | {"r_row": -1.0}, "r_row: expected a resistance"),
         (READ | {"geometry": "4d"}, "geometry: expected one of 2d, 3d"),

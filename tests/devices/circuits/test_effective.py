@@ -10,6 +10,9 @@ import pytest
 
 from pillarsim.devices import effective_matrix, solve
 from pillarsim.devices.circuits import CircuitError
+from pillarsim.devices.circuits.bias import read_compute_bias
+from pillarsim.devices.circuits.case import circuit_of
+from pillarsim.devices.circuits.effective import transfer
 from pillarsim.devices.circuits.layout import cell_shape, row_shape
 from tests.devices.circuits.builders import EXP, SINH, WORD_LINES, Spec, conductances, memory, planar, vertical
 
@@ -33,6 +36,18 @@ def test_matrix_equals_the_solved_circuit(array: str) -> None:
         v_in = np.random.default_rng(seed).uniform(-0.3, 0.3, shape)
         found = np.array(solve(spec | {"v_in": v_in.tolist()}, g=g.tolist())["i_col"])
         np.testing.assert_allclose(v_in.ravel() @ matrix, found, rtol=0, atol=1e-10 * np.abs(found).max())
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (7, 1), (1, 7), (2, 3), (12, 9), (9, 12)])
+@pytest.mark.parametrize(
+    "ohm", [(1.0, 1.0, 0.0, 0.0), (2.0, 3.0, 100.0, 50.0), (1e-3, 1e-2, 5.0, 0.0), (1e5, 3e4, 0.0, 1e3)]
+)
+def test_elimination_equals_the_factorised_circuit(shape: tuple[int, int], ohm: tuple[float, ...]) -> None:
+    """A planar array eliminated row after row has the matrix of its whole circuit, whatever the segments weigh."""
+    spec = planar(*shape) | dict(zip(("r_row", "r_col", "r_driver", "r_sense"), ohm, strict=True))
+    g = conductances(*shape)
+    circuit = circuit_of(spec, read_compute_bias(spec, np.zeros(row_shape(spec))))
+    np.testing.assert_allclose(effective_matrix(spec, g), transfer(circuit, g.ravel()), rtol=1e-10)
 
 
 @pytest.mark.parametrize("side", [32, 64, 128])

@@ -140,6 +140,38 @@ def test_mirrored_planar_array_has_the_mirrored_matrix() -> None:
     np.testing.assert_allclose(other, effective_matrix(spec, g)[::-1, ::-1].T, rtol=1e-11)
 
 
+def test_selected_cells_keep_the_order_of_their_lists() -> None:
+    """Cell quantities follow the lists that select them; sense lines come by ascending column."""
+    ascending, given = (
+        solve(memory(planar(4, 5), sel_rows=[1], sel_cols=cols))["sel_lrs"] for cols in ([0, 3], [3, 0])
+    )
+    assert given["i_sel"] == ascending["i_sel"][::-1]
+    assert given["v_cell"] == ascending["v_cell"][::-1]
+    assert given["i_sense_lines"] == ascending["i_sense_lines"]
+
+
+def test_drop_is_undefined_without_ideal_current() -> None:
+    """Inputs of 0 V give zero currents, whose relative drop is None rather than a number."""
+    found = solve(planar(3, 2, v_in=[0.0, 0.0, 0.0]), g=conductances(3, 2))
+    assert found["i_col"] == [0.0, 0.0]
+    assert found["ir_drop_max"] is None
+    assert found["ir_drop_mean"] is None
+
+
+def test_ratio_to_no_current_is_undefined() -> None:
+    """Where so much resistance stands in the way that no current is left in double precision, ratios are None."""
+    found = solve(memory(planar(3, 4, r_col=1e30)))
+    assert found["sel_hrs"]["i_sense"] == 0
+    assert found["margin"]["ratio_sense"] is None
+
+
+def test_numbers_may_come_from_numpy() -> None:
+    """A spec made in Python may hold numpy numbers and arrays."""
+    spec = memory(planar(4, 5))
+    other = spec | {"rows": np.int64(4), "r_row": np.float32(3.0), "sel_cols": np.array([4]), "sel_rows": (3,)}
+    assert solve(other) == solve(spec)
+
+
 def test_steep_cells_far_beyond_their_knee_converge() -> None:
     """A start too far away for Newton's method alone is reached by raising the sources in stages."""
     cell = SINH | {"k": 20.0}
