@@ -24,12 +24,12 @@ def ir_drop_estimate(
 ) -> dict[str, Any]:
     """Closed-form IR drop of the layer that suffers most; unused columns float and carry nothing.
 
-    Returns {mean, worst, layer, limit}: the mean loss of column current at the run's mean share of driven rows, and
-    that of the worst cell with every row in use driven; None where the chip states no resistance at all. The values
-    themselves use ideal wires.
+    Returns {mean, layer, worst, worst_layer, limit}: the largest mean loss of column current at the run's mean share
+    of driven rows, the largest loss of a cell with every row in use driven, and the layers where they are; None where
+    the chip states no resistance at all. The values themselves use ideal wires.
     """
     if not any(value for _, value in array.resistance):
-        return {"mean": None, "worst": None, "layer": None, "limit": IR_DROP_LIMIT}
+        return {"mean": None, "layer": None, "worst": None, "worst_layer": None, "limit": IR_DROP_LIMIT}
     targets = cell_states(array, bits_per_cell).targets_s()
     found = []
     for layer, coded, active in zip(placement.layers, levels, activity.layers, strict=True):
@@ -39,12 +39,13 @@ def ir_drop_estimate(
         reads = sum(len(layer.row_blocks[one.row_block].groups) for one in layer.replicas[0]) * layer.chunks
         density = active.drives / (reads * array.active_inputs)
         full = max(groups) / array.active_inputs
-        found.append(
-            {
-                "mean": array_ir_drop(array, temperature_k, cell_s, density).mean,
-                "worst": array_ir_drop(array, temperature_k, cell_s, full).worst,
-                "layer": layer.name,
-                "limit": IR_DROP_LIMIT,
-            }
-        )
-    return max(found, key=lambda entry: (entry["mean"], entry["worst"]))
+        mean = array_ir_drop(array, temperature_k, cell_s, density).mean
+        found.append((layer.name, mean, array_ir_drop(array, temperature_k, cell_s, full).worst))
+    layer_mean, layer_worst = max(found, key=lambda entry: entry[1]), max(found, key=lambda entry: entry[2])
+    return {
+        "mean": layer_mean[1],
+        "layer": layer_mean[0],
+        "worst": layer_worst[2],
+        "worst_layer": layer_worst[0],
+        "limit": IR_DROP_LIMIT,
+    }

@@ -67,31 +67,36 @@ UNITS = _unit_table()
 _QUANTITY = re.compile(r"^\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(\S.*?)?\s*$")
 
 
+def with_article(noun: str) -> str:
+    """`a time`, `an area`."""
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
 def parse_quantity(value: object, dimension: str) -> float:
     """Return the SI value of `value` (bits for sizes).
 
     Raises ValueError that says what was expected: for a bare number, an unknown unit, a unit of another
     dimension, text that is no quantity, and for values that are not finite.
     """
-    example = _EXAMPLE[dimension]
+    example, wanted = _EXAMPLE[dimension], with_article(dimension)
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        raise ValueError(f"expected a {dimension} such as '{example}', found {value!r}")
+        raise ValueError(f"expected {wanted} such as '{example}', found {value!r}")
     if isinstance(value, (int, float)):
-        raise ValueError(f"expected a {dimension} with its unit, such as '{example}'; found the bare number {value!r}")
+        raise ValueError(f"expected {wanted} with its unit, such as '{example}'; found the bare number {value!r}")
     match = _QUANTITY.match(value)
     if match is None:
-        raise ValueError(f"expected a {dimension} such as '{example}', found {value!r} (not a number)")
+        raise ValueError(f"expected {wanted} such as '{example}', found {value!r} (not a number)")
     number, unit = float(match[1]), match[2]
     if unit is None:
-        raise ValueError(f"expected a {dimension} with its unit, such as '{example}'; found the bare number {value!r}")
+        raise ValueError(f"expected {wanted} with its unit, such as '{example}'; found the bare number {value!r}")
     if unit not in UNITS:
         same = [name for name, (kind, _) in UNITS.items() if kind == dimension]
-        raise ValueError(f"expected a {dimension} such as '{example}'; unknown unit {unit!r}{nearest(unit, same)}")
+        raise ValueError(f"expected {wanted} such as '{example}'; unknown unit {unit!r}{nearest(unit, same)}")
     kind, factor = UNITS[unit]
     if kind == "celsius" and dimension == "temperature":
         return number + 273.15
     if kind != dimension:
-        raise ValueError(f"expected a {dimension} such as '{example}'; {unit!r} is a unit of {kind}")
+        raise ValueError(f"expected {wanted} such as '{example}'; {unit!r} is a unit of {kind}")
     result = float(Decimal(match[1]) * factor) if math.isfinite(number) else number
     if not math.isfinite(result):
         raise ValueError(f"expected a finite {dimension} such as '{example}', found {value!r}")
@@ -141,18 +146,18 @@ def _schema(dimension: str, **bounds: float) -> Any:
 Time = Annotated[float, _quantity("time"), _schema("time", ge=1e-12, le=1e3)]
 TimeOrZero = Annotated[float, _quantity("time"), _schema("time", ge=0, le=1e3)]
 Frequency = Annotated[float, _quantity("frequency"), _schema("frequency", ge=1e3, le=1e12)]
-Voltage = Annotated[float, _quantity("voltage"), _schema("voltage", gt=0, le=1e3)]
+Voltage = Annotated[float, _quantity("voltage"), _schema("voltage", gt=0, le=100)]
 CurrentOrZero = Annotated[float, _quantity("current"), _schema("current", ge=0, le=1.0)]
 Resistance = Annotated[float, _quantity("resistance"), _schema("resistance", gt=0, le=1e15)]
 ResistanceOrZero = Annotated[float, _quantity("resistance"), _schema("resistance", ge=0, le=1e15)]
 Conductance = Annotated[float, _quantity("conductance"), _schema("conductance", gt=0, le=1e3)]
-Capacitance = Annotated[float, _quantity("capacitance"), _schema("capacitance", gt=0, le=1.0)]
-CapacitanceOrZero = Annotated[float, _quantity("capacitance"), _schema("capacitance", ge=0, le=1.0)]
-EnergyOrZero = Annotated[float, _quantity("energy"), _schema("energy", ge=0)]
-PowerOrZero = Annotated[float, _quantity("power"), _schema("power", ge=0)]
-Length = Annotated[float, _quantity("length"), _schema("length", gt=0)]
-LengthOrZero = Annotated[float, _quantity("length"), _schema("length", ge=0)]
-AreaOrZero = Annotated[float, _quantity("area"), _schema("area", ge=0)]
+Capacitance = Annotated[float, _quantity("capacitance"), _schema("capacitance", gt=0, le=1e-6)]
+CapacitanceOrZero = Annotated[float, _quantity("capacitance"), _schema("capacitance", ge=0, le=1e-9)]
+EnergyOrZero = Annotated[float, _quantity("energy"), _schema("energy", ge=0, le=1e-3)]
+PowerOrZero = Annotated[float, _quantity("power"), _schema("power", ge=0, le=1e4)]
+Length = Annotated[float, _quantity("length"), _schema("length", gt=0, le=1e-2)]
+LengthOrZero = Annotated[float, _quantity("length"), _schema("length", ge=0, le=1e-2)]
+AreaOrZero = Annotated[float, _quantity("area"), _schema("area", ge=0, le=1e-2)]
 Temperature = Annotated[float, _quantity("temperature"), _schema("temperature", gt=0)]
 Bandwidth = Annotated[float, _quantity("bandwidth"), _schema("bandwidth", ge=1e3, le=1e15)]
 Size = Annotated[float, _quantity("size"), _schema("size", gt=0, le=1e15)]

@@ -17,12 +17,12 @@ def half_select_energy_j(
     column_cells: int,
     cell_pulses: int,
     group_pulses: int,
-    cells_at_once: int,
 ) -> float:
     """Energy in unselected cells over a whole write.
 
     row_cells, column_cells: cells on a selected row (word line) and on a selected column (bit line or pillar);
-    cell_pulses: pulses summed over cells; group_pulses: pulses summed over write groups of `cells_at_once`.
+    cell_pulses: pulses summed over cells; group_pulses: pulses summed over write groups (the most of any cell in
+    each). Cells of a group that are done while others still pulse count as half-selected.
 
     half      row and column neighbours at V/2
     third     every other cell of row, column and the rest at V/3
@@ -31,12 +31,12 @@ def half_select_energy_j(
     """
     if scheme == "isolated":
         return 0.0
-    on_row = group_pulses * max(row_cells - cells_at_once, 0)
+    on_row = group_pulses * row_cells - cell_pulses
     on_column = cell_pulses * (column_cells - 1)
     if scheme == "half":
         volts, biased = voltage_v / 2, on_row + on_column
     elif scheme == "third":
-        rest = group_pulses * max(row_cells - cells_at_once, 0) * (column_cells - 1)
+        rest = on_row * (column_cells - 1)
         volts, biased = voltage_v / 3, on_row + on_column + rest
     elif scheme == "ground":
         volts, biased = voltage_v, on_row

@@ -47,7 +47,10 @@ def compile_network(
     Raises FitError when arrays are missing (it says how many, and which settings would make the network fit) and
     InputError for an unsupported operator order or an unknown layer in `mapping.replicas`.
     """
-    stages = matrix_stages(network)
+    try:
+        stages = matrix_stages(network)
+    except InputError as error:
+        raise InputError(f"workload {network.name!r}: {error}") from None
     _check_replicas(mapping, stages)
     _check_geometry(array)
     coding = Coding(-(-weights.magnitude_bits // bits_per_cell), weights.polarities)
@@ -145,7 +148,7 @@ def check_fit(
             break
     for cell_bits in range(bits_per_cell + 1, weights.bits + 1):
         if needed(shape, weights.bits, cell_bits) <= available:
-            ways.append(f"weights.bits_per_cell={cell_bits} (a cell of {1 << cell_bits} levels)")
+            ways.append(f"weights.bits_per_cell={cell_bits} with array.cell.levels={1 << cell_bits}")
             break
     for bits in range(weights.bits - 1, 1, -1):
         if needed(shape, bits, bits_per_cell) <= available:

@@ -13,8 +13,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pillarsim.arch.errors import InputError
 from pillarsim.arch.placement import Codes, PostOperator, QuantizedMatrix
 from pillarsim.mapping.fold import MatrixStage
+
+LEAST_SHARE = 1e-3  # of a layer's largest weight: channels below it take the layer's scale (the project's own choice)
 
 
 def quantize(
@@ -44,11 +47,19 @@ def quantize(
 
 
 def codes_for(values: torch.Tensor, bits: int, percentile: float) -> Codes:
-    """Coding whose largest code stands for the percentile of |values|; signed where any value is negative."""
+    """Coding whose largest code stands for the percentile of |values|; signed where any value is negative.
+
+    Raises InputError where the percentile is 0 and the values are not.
+    """
     signed = bool((values < 0).any())
     if signed and bits == 1:
         bits = 2  # a single two's complement bit holds only 0 and -1
     top = float(np.percentile(values.abs().numpy(), percentile))
+    if top == 0 and bool(values.any()):
+        raise InputError(
+            f"input.calibration_percentile: percentile {percentile:g} of the calibration activations of a layer is 0; "
+            "expected one that more of them reach"
+        )
     high = (1 << (bits - 1)) - 1 if signed else (1 << bits) - 1
     return Codes(bits, signed, top / high if top > 0 else 1.0)
 
@@ -75,9 +86,11 @@ def _convolve(values: torch.Tensor, stage: MatrixStage) -> torch.Tensor:
 def _matrix(
     stage: MatrixStage, incoming: Codes, outgoing: Codes | None, bits: int, per_channel: bool
 ) -> QuantizedMatrix:
-    largest = np.abs(stage.weight).max(axis=0) if per_channel else np.abs(stage.weight).max()
+    whole = float(np.abs(stage.weight).max()) or 1.0
+    largest = np.abs(stage.weight).max(axis=0) if per_channel else whole
+    # A channel of (nearly) nothing must not turn the noise of its cells, or its bias, into huge numbers.
+    largest = np.where(largest >= LEAST_SHARE * whole, largest, whole)
     scale = np.broadcast_to(largest / ((1 << (bits - 1)) - 1), stage.bias.shape).astype(np.float64)
-    scale = np.where(scale > 0, scale, 1.0)
     step = incoming.scale * scale
     return QuantizedMatrix(
         weight=np.rint(stage.weight / scale).astype(np.int32),

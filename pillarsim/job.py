@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from pillarsim.arch.activity import Activity, LayerActivity
@@ -30,7 +31,7 @@ from pillarsim.arch.errors import InputError
 from pillarsim.arch.ir_drop import ir_drop_estimate
 from pillarsim.arch.placement import Placement
 from pillarsim.arch.simulate import simulate, simulate_programming
-from pillarsim.devices.streams import stream_seed
+from pillarsim.devices.streams import generator, stream_seed
 from pillarsim.mapping import compile_network
 from pillarsim.report.build import Accuracy, RunResults, build_report
 from pillarsim.report.cautions import cautions
@@ -150,8 +151,15 @@ def device_seed(seed: int, number: int) -> int:
 
 
 def _datasets(network: Network, calibration: int, options: RunOptions) -> tuple[Dataset, Dataset | None]:
+    if len(network.shapes[-1]) != 1:
+        raise InputError(
+            f"workload {network.name!r}: expected one output a class at the end (a flatten or linear layer), "
+            f"found a map of {network.shapes[-1]}"
+        )
     if network.dataset is None:
-        raise InputError(f"workload {network.name!r} names no dataset; its scales cannot be calibrated")
+        if options.samples != 0:
+            raise InputError(f"workload {network.name!r} names no dataset: expected --samples 0 (no accuracy)")
+        return random_inputs(network, calibration, options.seed), None
     try:
         train = load_dataset(network.dataset, "train", calibration, options.data_dir)
     except TooFewImages as error:
@@ -168,6 +176,13 @@ def _datasets(network: Network, calibration: int, options: RunOptions) -> tuple[
             f"dataset {network.dataset!r} has {tuple(train.images.shape[1:])}"
         )
     return train, test
+
+
+def random_inputs(network: Network, count: int, seed: int) -> Dataset:
+    """Stated stand-ins for calibration images of a network without a dataset: uniform in [0, 1]."""
+    draws = torch.rand((count, *network.input_shape), generator=generator(seed, "calibration"))
+    labels = np.zeros(count, np.int64)
+    return Dataset("none", "train", draws.numpy(), labels, "no dataset: uniform random inputs in [0, 1]")
 
 
 def _values(

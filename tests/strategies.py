@@ -23,7 +23,9 @@ def chip_data(draw: st.DrawFn) -> Data:
     vertical = draw(st.booleans())
     cell = draw(_cells())
     weights, readout = draw(_weights(cell["levels"])), draw(_readout())
+    array = draw(_vertical_array() if vertical else _planar_array())
     if readout["converter"] == "integrate_and_fire":
+        array["read_time"] = "derived"
         weights["accumulate_bits"] = "digital"
     return {
         "name": "drawn",
@@ -32,7 +34,7 @@ def chip_data(draw: st.DrawFn) -> Data:
         "global_buffer": {"component": "sram_cacti", "size": "64 KiB", "width": 128},
         "mesh": draw(_mesh()),
         "tile": draw(_tile()),
-        "array": draw(_vertical_array() if vertical else _planar_array()) | {"cell": cell},
+        "array": array | {"cell": cell},
         "weights": weights,
         "input": draw(_inputs()),
         "readout": readout,

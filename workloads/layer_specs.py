@@ -21,7 +21,7 @@ from pillarsim.workloads.network import (
     output_shape,
 )
 
-__all__ = ["LAYER_KINDS", "Fetch", "read_layer"]
+__all__ = ["Fetch", "read_layer"]
 
 Shape = tuple[int, ...]
 Floats = npt.NDArray[np.float32]
@@ -93,8 +93,6 @@ _KINDS: dict[str, tuple[Callable[[_Entry], Layer], tuple[str, ...], bool]] = {
     "avg_pool2d": (_pool(AvgPool2d), ("kernel", "stride"), False),
     "flatten": (lambda entry: Flatten(entry.name), (), False),
 }
-
-LAYER_KINDS = tuple(_KINDS)
 
 
 def read_layer(fields: Fields, position: int, shape: Shape, fetch: Fetch) -> tuple[Layer, Shape]:

@@ -56,6 +56,10 @@ class Hardware(Section):
             raise ValueError(
                 "weights.accumulate_bits: expected 'digital' with integrate_and_fire (counters add the bits)"
             )
+        if self.readout.neuron is not None and self.array.read_time != "derived":
+            raise ValueError(
+                "array.read_time: expected 'derived' with integrate_and_fire (readout.neuron.window sets it)"
+            )
         if self.array.columns < self.weights.polarities:
             raise ValueError(
                 f"array.columns: an array of {self.array.columns} column(s) is too small for one weight slice; "

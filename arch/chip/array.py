@@ -142,6 +142,13 @@ class Array(Section):
             for name in ("layers", "word_lines", "staircase_step", "select_transistor_area"):
                 if name in self.model_fields_set and getattr(self, name) not in (1, None, 0.0):
                     raise ValueError(f"{name}: expected only with geometry 'vertical'")
+            for name, value in (
+                ("resistance.pillar_segment", self.resistance.pillar_segment),
+                ("resistance.select_on", self.resistance.select_on),
+                ("capacitance.pillar_segment", self.capacitance.pillar_segment),
+            ):
+                if value:
+                    raise ValueError(f"{name}: expected only with geometry 'vertical'")
         elif self.word_lines is None:
             raise ValueError("word_lines: expected plane, comb, comb2 or finger for a vertical array")
         elif self.access.device != "none":

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from pillarsim.arch.errors import InputError, nearest
 from pillarsim.arch.reader import Document, KeyPath, dotted
-from pillarsim.arch.units import show_quantity, unit_of
+from pillarsim.arch.units import show_quantity, unit_of, with_article
 
 _SHOWN = 5  # problems printed; the rest is counted
 _KEYS = 8  # valid keys listed where none is near
@@ -171,7 +171,7 @@ def _example(path: KeyPath, root: type[BaseModel]) -> str:
         extra = field.json_schema_extra
         dimension = extra.get("dimension") if isinstance(extra, dict) else None
         if dimension is not None:
-            return f"; expected a {dimension}"
+            return f"; expected {with_article(str(dimension))}"
         inner = [name for nested in sections_at(root, path) for name in nested.model_fields]
         if inner:
             return f"; expected a section with {', '.join(inner[:_KEYS])}"

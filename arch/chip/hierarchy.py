@@ -17,8 +17,8 @@ class Part(Section):
     """`count` instances of a component card in each instance of its level, or one shared by several."""
 
     component: str = Field(description="Name of a card in configs/components")
-    count: int = Field(default=1, ge=1)
-    shared_by: int = Field(default=1, ge=1, description="Instances of the level that share one part")
+    count: int = Field(default=1, ge=1, le=1_000_000)
+    shared_by: int = Field(default=1, ge=1, le=1_000_000, description="Instances of the level that share one part")
 
     @model_validator(mode="after")
     def _one_of(self) -> Part:

@@ -92,7 +92,8 @@ def _read(path: Path, kind: Kind, trail: tuple[Path, ...]) -> tuple[Document, tu
     """Read a file and all that it extends; `trail` are the files that led here."""
     document = read_yaml(path, shown_name(path))
     if kind == "chip":
-        document = replace(document, data={"name": path.stem, **document.data})  # a base's name is not passed on
+        # A base's name and description are not passed on.
+        document = replace(document, data={"name": path.stem, "description": "", **document.data})
     return _extended(document, path.parent, kind, (*trail, path))
 
 

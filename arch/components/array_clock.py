@@ -78,9 +78,10 @@ def array_clock(hardware: Hardware, convert_ps: int) -> ArrayClock:
     )
 
 
-def weights_per_array_row(hardware: Hardware) -> int:
-    """Whole weights that fit side by side in one row of an array."""
-    return hardware.array.columns // (hardware.slices * hardware.weights.polarities)
+def weights_per_array_row(hardware: Hardware) -> float:
+    """Weights side by side in one row of an array: whole ones, or a part of one where it spreads over arrays."""
+    units, slices = hardware.array.columns // hardware.weights.polarities, hardware.slices
+    return units // slices if units >= slices else units / slices
 
 
 def partial_sum_bits(hardware: Hardware) -> int:

@@ -83,8 +83,8 @@ def integrate(
     """Count each column's spikes, signed, into its partial result; return (spikes, saturated counters).
 
     spikes: (gain, dead, kept, bipolar), gain in threshold charges of one integer step; charge (2, C): left on the
-    positive and the negative neuron, or in
-    row 0 the signed charge of a bipolar one. Spikes beyond the counter's largest value are fired, but not counted.
+    positive and the negative neuron, or in row 0 the signed charge of a bipolar one. Spikes beyond the counter's
+    largest value are fired, but not counted.
     """
     gain, dead, kept, bipolar = spikes
     fired, saturated = 0, 0

@@ -181,7 +181,6 @@ def _half_select(
         column_cells=column_cells,
         cell_pulses=int(pulses.sum()),
         group_pulses=total,
-        cells_at_once=write.cells_at_once,
     )
     if write.reset is not None:
         energy += half_select_energy_j(
@@ -193,7 +192,6 @@ def _half_select(
             column_cells=column_cells,
             cell_pulses=pulses.numel(),
             group_pulses=groups,
-            cells_at_once=write.cells_at_once,
         )
     return energy
 

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pillarsim.cli.options import set_option
+
 if TYPE_CHECKING:
     from pillarsim.arch.chip import Chip
 
 
 @click.command("check")
 @click.argument("chip", metavar="CHIP")
-@click.option("--set", "sets", metavar="KEY=VALUE", multiple=True, help="Change a key, e.g. array.rows=256.")
+@set_option
 def command(chip: str, sets: tuple[str, ...]) -> None:
     """Validate CHIP, a chip file or a preset's name."""
     from pillarsim.arch.chip.load import load_chip
@@ -31,9 +33,11 @@ def command(chip: str, sets: tuple[str, ...]) -> None:
 
 def summary(chip: Chip) -> str:
     """Return one line on what `chip` is: tiles, arrays, weights that fit, readout."""
+    from pillarsim.arch.components.array_clock import weights_per_array_row
+
     count, array, weights = chip.tile.count, chip.array, chip.weights
     layers = f"{array.layers} x " if array.geometry == "vertical" else ""
-    fit = chip.arrays * array.inputs * (array.columns // (weights.polarities * chip.slices))
+    fit = int(chip.arrays * array.inputs * weights_per_array_row(chip))
     return (
         f"{count.x} x {count.y} tiles, {chip.arrays} {array.geometry} arrays of "
         f"{layers}{array.rows} x {array.columns} cells, "

@@ -48,6 +48,7 @@ def data_dir_option(function: F) -> F:
     return click.option(
         "--data-dir",
         type=click.Path(path_type=Path),
+        metavar="DIR",
         envvar="PILLARSIM_DATA",
         help="Folder with data sets that are not shipped.",
     )(function)

@@ -212,8 +212,10 @@ def _unstated(results: RunResults, what: str) -> dict[str, list[str]]:
     return {"not_stated": sorted(missing)}
 
 
-def _spikes(results: RunResults) -> float:
-    """Spikes of integrate-and-fire neurons; 0 for other converters."""
+def _spikes(results: RunResults) -> float | None:
+    """Spikes of integrate-and-fire neurons; None for other converters."""
+    if results.chip.readout.neuron is None:
+        return None
     counts = action_counts(results.trace, results.activity)
     return sum(count for (_, action, _), count in counts.items() if action == "spike") / results.trace.images
 

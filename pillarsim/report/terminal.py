@@ -58,16 +58,14 @@ def _summary(report: dict[str, Any]) -> str:
         ("accuracy", _accuracy(report["accuracy"])),
         (
             "latency",
-            f"{quantity(latency['first_result'], 's')} first result    "
-            f"{quantity(latency['per_image_steady'], 's')} per image, steady    "
-            f"{quantity(report['throughput_per_s'], 'images/s')}",
+            f"{quantity(latency['first_result'], 's')} first result    " + _steady(report),
         ),
         (
             "energy per image",
             f"{quantity(energy['per_image'], 'J')}    dynamic {quantity(energy['dynamic'], 'J')}    "
-            f"leakage {stated(energy['leakage'], 'J')}    {_number(report['tops_per_w'])} TOPS/W",
+            f"leakage {stated(energy['leakage'], 'J')}    {_number(report['tops_per_w'], 'TOPS/W')}",
         ),
-        ("average power", f"{quantity(report['power_w']['average'], 'W')}    {_number(report['tops'])} TOPS"),
+        ("average power", f"{quantity(report['power_w']['average'], 'W')}    {_number(report['tops'], 'TOPS')}"),
         ("leakage power", f"{stated(leakage['total'], 'W')}    {_largest(leakage['by_component'], 'W')}"),
         ("area", f"{quantity(area['total'], 'm2')}    {_largest(area['by_component'], 'm2')}"),
         (
@@ -84,7 +82,7 @@ def _summary(report: dict[str, Any]) -> str:
         (
             "conversions",
             f"{report['adc']['conversions'] / report['options']['images']:,.0f} per image    "
-            f"{percent(report['adc']['clipped_fraction'], 4)} clipped    model {report['adc']['model']}",
+            f"clipped: {percent(report['adc']['clipped_fraction'], 4)}    model {report['adc']['model']}",
         ),
         (
             "IR drop estimate",
@@ -114,13 +112,20 @@ def _ir_drop(drop: dict[str, Any]) -> str:
     if drop["mean"] is None:
         return "the chip file states no wire, driver or sense resistance"
     return (
-        f"{percent(drop['mean'])} mean, {percent(drop['worst'])} worst cell with all rows on ({drop['layer']}); "
-        "the values use ideal wires"
+        f"{percent(drop['mean'])} mean ({drop['layer']}), {percent(drop['worst'])} worst cell with all rows on "
+        f"({drop['worst_layer']}); the values use ideal wires"
     )
 
 
-def _number(value: float | None) -> str:
-    return MISSING if value is None else f"{value:.3g}"
+def _number(value: float | None, unit: str) -> str:
+    return f"{unit} {MISSING}" if value is None else f"{value:.3g} {unit}"
+
+
+def _steady(report: dict[str, Any]) -> str:
+    each = report["latency_s"]["per_image_steady"]
+    if each is None:
+        return "steady state not evaluated (one image)"
+    return f"{quantity(each, 's')} per image, steady    {quantity(report['throughput_per_s'], 'images/s')}"
 
 
 def _largest(parts: dict[str, float], unit: str, shown: int = 4) -> str:

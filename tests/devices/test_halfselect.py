@@ -8,9 +8,7 @@ from pillarsim.devices.halfselect import half_select_energy_j
 
 
 def energy(scheme: str) -> float:
-    return half_select_energy_j(
-        scheme, 3.0, 1e-8, 2e-6, row_cells=4, column_cells=3, cell_pulses=5, group_pulses=5, cells_at_once=1
-    )
+    return half_select_energy_j(scheme, 3.0, 1e-8, 2e-6, row_cells=4, column_cells=3, cell_pulses=5, group_pulses=5)
 
 
 @pytest.mark.parametrize(
@@ -31,3 +29,9 @@ def test_unknown_scheme() -> None:
     """A scheme outside the convention is an error."""
     with pytest.raises(ValueError, match="diagonal"):
         energy("diagonal")
+
+
+def test_cells_that_are_done_wait_half_selected() -> None:
+    """All 4 cells of a row at once, three done after 1 pulse and one after 10: the three wait through 9 pulses."""
+    found = half_select_energy_j("half", 3.0, 1e-8, 2e-6, row_cells=4, column_cells=1, cell_pulses=13, group_pulses=10)
+    assert found == pytest.approx(1.5**2 * 2e-6 * 1e-8 * 3 * 9)

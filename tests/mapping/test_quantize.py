@@ -10,6 +10,7 @@ from pillarsim.arch.chip.load import load_chip
 from pillarsim.arch.compute.coding import chunk_plan
 from pillarsim.arch.compute.evaluate import accuracy
 from pillarsim.arch.compute.integer import integer_forward
+from pillarsim.arch.errors import InputError
 from pillarsim.arch.placement import Codes
 from pillarsim.mapping import compile_network
 from pillarsim.mapping.fold import matrix_stages
@@ -79,3 +80,25 @@ def test_eight_bits_cost_little(workload: str) -> None:
     assert quantized == pytest.approx(float_accuracy(network, test), abs=0.003)
     assert isinstance(network.layers[-1], Linear | Conv2d)
     assert placement.layers[-1].matrix.output is None
+
+
+def test_a_dead_channel_takes_the_layers_scale() -> None:
+    """Weights of (nearly) nothing do not give a channel a scale of its own, which would blow up its cells' noise."""
+    weight = np.array([[1.0, -2.0], [0.0, 0.0], [1e-20, -1e-30]], np.float32)
+    layers = (
+        Linear("a", weight, np.array([0.1, 0.2, 0.3], np.float32)),
+        Relu("r"),
+        Linear("b", np.eye(3, dtype=np.float32), np.zeros(3, np.float32)),
+    )
+    stages = matrix_stages(Network("dead", (2,), layers, None))
+    images = np.array([[1.0, 0.5], [0.2, 0.8]], np.float32)
+    _, found = quantize(stages, images, weight_bits=8, per_channel=True, activation_bits=8, percentile=100.0)
+    np.testing.assert_array_equal(found[0].weight[:, 1:], 0)
+    np.testing.assert_allclose(found[0].multiplier, found[0].multiplier[0])
+    np.testing.assert_allclose(found[0].bias * found[0].input.scale * 2 / 127, [0.1, 0.2, 0.3], rtol=0.01)
+
+
+def test_a_percentile_of_zero_is_refused() -> None:
+    """A percentile that most activations do not reach is an error by name, not a silent scale."""
+    with pytest.raises(InputError, match="calibration_percentile"):
+        codes_for(torch.tensor([0.0, 0.0, 0.0, 1.0]), 8, 50.0)
