@@ -71,14 +71,6 @@ def acceptance(states: CellStates, rule: WriteRule) -> tuple[NDArray[np.float64]
     return low, span
 
 
-def expected_pulses(states: CellStates, rule: WriteRule) -> NDArray[np.float64]:
-    """Mean pulses by level: (1 - (1-p)^N) / p, the mean of a geometric variate cut at N."""
-    _, accept = acceptance(states, rule)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        mean = (1 - (1 - accept) ** rule.max_pulses) / accept
-    return np.where(accept > 0, mean, rule.max_pulses)
-
-
 def write_cells(levels: torch.Tensor, states: CellStates, rule: WriteRule, random: torch.Generator) -> WrittenCells:
     """Write every cell of `levels` (uint8, any shape) once.
 
