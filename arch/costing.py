@@ -16,10 +16,9 @@ from pillarsim.arch.components.array_power import array_read_energy_j, rail_volt
 from pillarsim.arch.components.component import Component, peak_dynamic_power_w
 from pillarsim.arch.errors import ModelError
 from pillarsim.arch.placement import PlacedLayer, Placement
-from pillarsim.arch.timing import Timing
+from pillarsim.arch.timing import PS, Timing, mean_bias_ps
 from pillarsim.arch.trace import ProgrammingTrace, StateTimes, Trace
 
-PS = 1e-12  # seconds in a picosecond, exact by definition
 UNCLOCKED = ("array", "sample_hold", "write_circuit", "bus", "link", "off_chip")  # no clock to draw idle power
 POLICY_OF_GROUP = {"global_buffer": "buffers", "off_chip": "digital", "mesh": "digital"}
 
@@ -117,7 +116,9 @@ def _array_rows(
     for layer, active in zip(placement.layers, activity.layers, strict=True):
         windows = trace.ledger.counts["array", "window", active.name]
         reads = trace.ledger.counts["array", "read", active.name]
-        read_s = bias_ps(timing, active.chunks) * PS
+        batch_ps = timing.slots * timing.convert_ps
+        held = {"sample_hold": timing.sample_hold, "analog_bits": timing.analog_bits}
+        read_s = mean_bias_ps(timing.read_ps, batch_ps, active.chunks, **held) * PS
         window_j, drawn_j = array_read_energy_j(array, read_s, active)
         rows.append(EnergyRow("array", "read", active.name, reads, windows * window_j, "dynamic"))
         if array.read_energy == "derived" and technology.regulator == "linear":
@@ -137,17 +138,6 @@ def off_cells(layer: PlacedLayer, rows: int) -> int:
         for start, stop in layer.row_blocks[placed.row_block].groups:
             count += (rows - (stop - start)) * (placed.units[1] - placed.units[0]) * layer.polarities
     return count * layer.chunks
-
-
-def bias_ps(timing: Timing, chunks: int) -> float:
-    """Mean time that an array stays biased for one of the `chunks` reads of an input.
-
-    Without sample-and-hold it is held through each batch of conversions: one a read, or one for all chunks where
-    they are summed in analog.
-    """
-    if timing.sample_hold:
-        return timing.read_ps
-    return timing.read_ps + timing.slots * timing.convert_ps / (chunks if timing.analog_bits else 1)
 
 
 def _static_rows(states: Sequence[StateTimes], components: Sequence[Component], idle: Idle) -> list[EnergyRow]:

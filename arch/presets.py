@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Literal
 
 from pillarsim.arch.errors import InputError, nearest
-from pillarsim.arch.reader import Document, read_yaml
 
 Kind = Literal["chip", "device", "component", "template"]
 
@@ -42,11 +41,6 @@ def config_path(kind: Kind, name: str) -> Path:
     if name not in names:
         raise InputError(f"{name}: no such {_NOUNS[kind]}{nearest(name, names) or listed(names)}")
     return config_folder(kind) / f"{name}.yaml"
-
-
-def read_config(kind: Kind, name: str) -> Document:
-    """Read the shipped `name`; messages call the file by its path inside the package."""
-    return read_yaml(config_path(kind, name), shown_name(config_path(kind, name)))
 
 
 def find_preset(name: str | Path, kind: Kind, folder: Path | None = None) -> Path:

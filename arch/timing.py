@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+PS = 1e-12  # seconds in a picosecond, exact by definition
+
 
 @dataclass(frozen=True)
 class Port:
@@ -77,3 +79,14 @@ class Timing:
     write: WriteTiming
     after_ps: int
     wake_ps: int
+
+
+def mean_bias_ps(read_ps: int, batch_ps: int, chunks: int, *, sample_hold: bool, analog_bits: bool) -> float:
+    """Mean time that an array stays biased for one of the `chunks` reads of an input.
+
+    Without sample-and-hold it is held through each batch of conversions (`batch_ps`): one a read, or one for all
+    chunks where they are summed in analog.
+    """
+    if sample_hold:
+        return read_ps
+    return read_ps + batch_ps / (chunks if analog_bits else 1)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 
 # Spikes: a spike that is due at the window's very end must not be lost to floating-point rounding.
-_DUE = 1e-9
+DUE = 1e-9
 
 
 def spike_count(drive: float, dead: float, residual: float) -> tuple[float, float]:
@@ -25,7 +25,7 @@ def spike_count(drive: float, dead: float, residual: float) -> tuple[float, floa
     """
     if drive <= 0.0:
         return 0.0, residual
-    count = math.floor((drive * (1.0 + dead) + residual) / (1.0 + drive * dead) + _DUE)
+    count = math.floor((drive * (1.0 + dead) + residual) / (1.0 + drive * dead) + DUE)
     if count < 1:
         return 0.0, residual + drive
     last = (count - residual) / drive + (count - 1) * dead

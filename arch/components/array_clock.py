@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from pillarsim.arch.chip import Array, Hardware, Input, Readout, Technology
 from pillarsim.arch.components.array_power import array_lines
+from pillarsim.arch.timing import mean_bias_ps
 from pillarsim.devices.wires import cycles_ps, settling_time_s, whole_cycles
 
 PS_PER_S = 1e12  # picoseconds in a second
@@ -40,11 +41,10 @@ class ArrayClock:
         return 1 if self.analog_bits else self.chunks
 
     @property
-    def bias_ps(self) -> int:
-        """Mean time that the array stays biased for a read: without sample-and-hold through the conversions too."""
-        if self.sample_hold:
-            return self.read_ps
-        return self.read_ps + self.conversions * self.slots * self.convert_ps // self.chunks
+    def bias_ps(self) -> float:
+        """Mean time that the array stays biased for a read."""
+        held = {"sample_hold": self.sample_hold, "analog_bits": self.analog_bits}
+        return mean_bias_ps(self.read_ps, self.slots * self.convert_ps, self.chunks, **held)
 
 
 def read_time_ps(array: Array, coding: Input, readout: Readout, technology: Technology, slots: int) -> int:

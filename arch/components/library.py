@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from pillarsim.arch.chip.explain import explain
 from pillarsim.arch.components.cards import CARD_TYPES, BitsCard, MemoryCard, PartCard
 from pillarsim.arch.errors import InputError, nearest
-from pillarsim.arch.presets import config_names, find_preset, shown_name
+from pillarsim.arch.presets import find_preset, shown_name
 from pillarsim.arch.reader import Document, read_yaml
 
 
@@ -48,8 +48,3 @@ def load_card(name: str) -> LoadedCard:
     except ValidationError as error:
         raise explain(error, document, model) from None
     return LoadedCard(path.stem, card, document)
-
-
-def card_names() -> tuple[str, ...]:
-    """Names of the shipped cards."""
-    return config_names("component")

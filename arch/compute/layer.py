@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,21 @@ from pillarsim.arch.compute.windows import ROWS_PER_TABLE, Windows, bit_lists, c
 from pillarsim.arch.placement import PlacedLayer
 
 _WINDOW_BYTES = 1 << 20  # bit planes or chunk values held at once: stays in a core's second-level cache
+
+
+# noise, stream, first read, reads a window, converter, spikes, half, shift, place, (columns, outputs)
+_Conversion = tuple[
+    tuple[bool, np.float32, int],
+    np.uint64,
+    int,
+    int,
+    tuple[bool, int, int],
+    tuple[float, float, bool, bool],
+    Any,  # int32 beside looked-up sums, int64 beside products
+    Any,
+    NDArray[np.float64],
+    tuple[int, int],
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,13 +105,30 @@ def _spikes(setup: LayerSetup) -> tuple[float, float, bool, bool]:
     return rule.gain / 2.0**setup.fixed.fraction, rule.dead, rule.kept, rule.bipolar
 
 
+def _conversion(setup: LayerSetup, place: tuple[int, int], first_read: int, reads: int) -> _Conversion:
+    """What both kinds of reads hand to their conversions; place: (row block, tile)."""
+    fixed = setup.fixed
+    return (
+        _noise(fixed),
+        setup.stream,
+        first_read,
+        reads,
+        _converter(setup),
+        _spikes(setup),
+        fixed.half,
+        fixed.shift,
+        fixed.place[place],
+        (fixed.columns, fixed.tile_outputs),
+    )
+
+
 def _read_packed(setup: LayerSetup, windows: Windows, first_window: int, sums: NDArray[np.float64]) -> tuple[int, int]:
     layer, fixed, codes = setup.layer, setup.fixed, setup.layer.matrix.input
     groups = _groups(layer)
     tiles, clipped, spikes = len(fixed.cells), 0, 0
-    noise = _noise(fixed)
+    each = len(groups) * tiles
     largest = max(stop - start for _, (start, stop) in groups)
-    width = fixed.cells.shape[2] * (2 if noise[0] else 1)
+    width = fixed.cells.shape[2] * (2 if _noise(fixed)[0] else 1)
     scratch = np.empty((16 * -(-largest // ROWS_PER_TABLE), width), np.int32)
     weights = np.array([chunk.weight for chunk in setup.rule.chunks(codes)])
     for number, (block, group) in enumerate(groups):
@@ -110,16 +143,7 @@ def _read_packed(setup: LayerSetup, windows: Windows, first_window: int, sums: N
                 lists.entries,
                 lists.counts,
                 codes.signed,
-                noise,
-                setup.stream,
-                (first_window * len(groups) + number) * tiles + tile,
-                len(groups) * tiles,
-                _converter(setup),
-                _spikes(setup),
-                fixed.half,
-                fixed.shift,
-                fixed.place[block, tile],
-                (fixed.columns, fixed.tile_outputs),
+                *_conversion(setup, (block, tile), (first_window * len(groups) + number) * tiles + tile, each),
                 sums[:, first : first + fixed.tile_outputs],
             )
             clipped, spikes = clipped + lost, spikes + fired
@@ -134,6 +158,7 @@ def _read_values(setup: LayerSetup, windows: Windows, first_window: int, sums: N
     shifts = np.array([chunk.shift for chunk in plan])
     weights = np.ones(1, np.int64) if together else np.array([chunk.weight for chunk in plan])
     tiles, clipped, spikes = len(fixed.cells), 0, 0
+    each = len(groups) * tiles
     for number, (block, group) in enumerate(groups):
         values = chunk_values(windows, group, plan, together)
         rows = slice(*group)
@@ -146,16 +171,7 @@ def _read_values(setup: LayerSetup, windows: Windows, first_window: int, sums: N
                 values.power,
                 np.zeros(1, np.int64) if together else shifts,
                 codes.signed and not together,
-                _noise(fixed),
-                setup.stream,
-                (first_window * len(groups) + number) * tiles + tile,
-                len(groups) * tiles,
-                _converter(setup),
-                _spikes(setup),
-                fixed.half,
-                fixed.shift,
-                fixed.place[block, tile],
-                (fixed.columns, fixed.tile_outputs),
+                *_conversion(setup, (block, tile), (first_window * len(groups) + number) * tiles + tile, each),
                 sums[:, first : first + fixed.tile_outputs],
             )
             clipped, spikes = clipped + lost, spikes + fired

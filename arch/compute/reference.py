@@ -18,8 +18,7 @@ from pillarsim.arch.compute.fixed_point import unit_steps
 from pillarsim.arch.compute.programmed import ProgrammedLayer
 from pillarsim.arch.compute.reading import ReadRule, SpikeRule
 from pillarsim.arch.placement import PlacedLayer
-
-_DUE = 1e-9  # spikes: as in devices.neuron, against floating-point rounding
+from pillarsim.devices.neuron import DUE
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +125,7 @@ def _spikes(analog: Tensor, neuron: SpikeRule, high: int, fraction: int, charge:
     negative = (sign < 0) & (not neuron.bipolar)
     held = torch.where(negative, charge[1], charge[0])
     start = held * sign if neuron.bipolar else held
-    due = ((drive * (1 + neuron.dead) + start) / (1 + drive * neuron.dead) + _DUE).floor()
+    due = ((drive * (1 + neuron.dead) + start) / (1 + drive * neuron.dead) + DUE).floor()
     count = torch.where(drive > 0, due.clamp(min=0), torch.zeros_like(due))
     last = (count - start) / drive.clamp(min=math.ulp(0.0)) + (count - 1) * neuron.dead
     left = torch.where(count >= 1, ((1 - last - neuron.dead) * drive).clamp(0, 1), start + drive)

@@ -18,11 +18,11 @@ from pillarsim.arch.components.component import Component
 from pillarsim.arch.costing import Costs, ProgrammingCosts, action_counts
 from pillarsim.arch.errors import ModelError
 from pillarsim.arch.placement import Placement
+from pillarsim.arch.timing import PS
 from pillarsim.arch.trace import ProgrammingTrace, Trace
 from pillarsim.workloads.network import Network
 
 SCHEMA_VERSION = 1
-PS = 1e-12  # seconds in a picosecond
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,13 @@ def cautions(drop: dict[str, Any], components: Sequence[Component]) -> tuple[str
 
 
 def _ir_drop(drop: dict[str, Any]) -> tuple[str, ...]:
-    if drop["mean"] is None or drop["mean"] <= IR_DROP_LIMIT:
+    figures = (("in the mean", drop["mean"], drop["layer"]), ("in the worst cell", drop["worst"], drop["worst_layer"]))
+    high = [f"{100 * loss:.1f} % {what} ({layer})" for what, loss, layer in figures if loss and loss > IR_DROP_LIMIT]
+    if not high:
         return ()
     return (
-        f"IR drop is estimated at {100 * drop['mean']:.1f} % (layer {drop['layer']}), above "
-        f"{100 * IR_DROP_LIMIT:.0f} %: the values use ideal wires and are optimistic",
+        f"IR drop is estimated at {' and '.join(high)}, above {100 * IR_DROP_LIMIT:.0f} %: "
+        "the values use ideal wires and are optimistic",
     )
 
 

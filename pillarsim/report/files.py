@@ -13,6 +13,8 @@ from pillarsim.arch.errors import InputError
 def write_text(path: Path, text: str) -> None:
     """Write `text` (UTF-8) to `path` by way of a temporary file beside it; an existing file is replaced.
 
+    A link is followed; a device or pipe is written to, since it cannot be replaced.
+
     Raises InputError where the folder does not exist or cannot be written, or `path` is a folder.
     """
     if path.is_dir():

@@ -6,8 +6,8 @@ import pytest
 
 from pillarsim.arch.chip.load import load_chip
 from pillarsim.arch.errors import InputError
-from pillarsim.arch.presets import config_names, config_path, read_config
-from pillarsim.arch.reader import KeyPath, leaves
+from pillarsim.arch.presets import config_names, config_path
+from pillarsim.arch.reader import KeyPath, leaves, read_yaml
 
 BASE = "extends: hfox_planar_128\n"
 DEFAULTS = "configs/hfox_planar_128.yaml"
@@ -377,7 +377,7 @@ def test_digest_is_of_the_hardware(tmp_path: Path) -> None:
 def test_every_device_card_is_a_valid_cell() -> None:
     """Each shipped card can be named as a cell."""
     for name in config_names("device"):
-        levels = read_config("device", name).data["levels"]
+        levels = read_yaml(config_path("device", name)).data["levels"]
         chip = load_chip("hfox_planar_128", [f"array.cell={name}"]).chip
         assert chip.array.cell.levels == levels
 

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from pillarsim.arch.components.cards import BitsCard, MemoryCard, PartCard
-from pillarsim.arch.components.library import card_names, load_card
+from pillarsim.arch.components.library import load_card
 from pillarsim.arch.errors import InputError
+from pillarsim.arch.presets import config_names
 
 GOOD = """\
 description: a test part
@@ -27,8 +28,8 @@ def write(folder: Path, text: str) -> str:
 
 def test_every_shipped_card_reads_and_names_its_source() -> None:
     """Each card validates, and each of its numbers has a source of more than a word."""
-    assert len(card_names()) > 30
-    for name in card_names():
+    assert len(config_names("component")) > 30
+    for name in config_names("component"):
         loaded = load_card(name)
         assert len(loaded.card.source) > 5
         assert loaded.card.description
