@@ -75,6 +75,9 @@ def status(arguments: list[str] | None = None) -> int:
         error.show()
         return 2
     except (KeyboardInterrupt, click.Abort):
+        # CPython would exit by the signal, not with our status, after an interrupt that passed through exec() (as in
+        # imports): running any text clears that.
+        exec("")
         click.echo("interrupted: nothing was written", err=True)
         return 1
     except BrokenPipeError:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,15 +21,47 @@ ProgressCallback = Callable[[str, int, int], None]
 
 @contextmanager
 def progress_bar() -> Iterator[ProgressCallback]:
-    """Yield a callback that draws a bar once the work has run for two seconds on a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda stage, done, total: None
+    """Yield a callback that draws a bar once the work has run for two seconds on a terminal.
+
+    A Ctrl-C that some library swallowed is raised again at the next call of the callback, or at the end.
+    """
+    bars = _Bars() if sys.stderr.isatty() else None
+    with _heeded_interrupts() as check:
+
+        def update(stage: str, done: int, total: int) -> None:
+            check()
+            if bars is not None:
+                bars.update(stage, done, total)
+
+        try:
+            yield update
+            check()
+        finally:
+            if bars is not None:
+                bars.close()
+
+
+@contextmanager
+def _heeded_interrupts() -> Iterator[Callable[[], None]]:
+    """Yield a check that raises KeyboardInterrupt if there was one: callbacks of compilers cannot pass it on."""
+    seen: list[int] = []
+
+    def note(number: int, frame: object) -> None:
+        seen.append(number)
+        raise KeyboardInterrupt
+
+    def check() -> None:
+        if seen:
+            raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield check
         return
-    bars = _Bars()
+    previous = signal.signal(signal.SIGINT, note)
     try:
-        yield bars.update
+        yield check
     finally:
-        bars.close()
+        signal.signal(signal.SIGINT, previous)
 
 
 class _Bars:

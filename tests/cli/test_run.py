@@ -193,3 +193,18 @@ def test_files_are_written_before_the_table_is_printed(tmp_path: Path) -> None:
     command = f"{sys.executable} -m pillarsim run --samples 0 --images 1 --json r.json | true"
     subprocess.run(command, shell=True, cwd=tmp_path, check=False, stderr=subprocess.DEVNULL)
     assert json.loads((tmp_path / "r.json").read_text())["events"]["count"] > 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX systems")
+def test_interrupt_inside_exec_still_ends_with_status_one(tmp_path: Path) -> None:
+    """An interrupt in code that Python compiles while importing leaves status 1, not death by the signal."""
+    (tmp_path / "interrupted.py").write_text(
+        "import pillarsim.cli as c\n"
+        "def interrupted(*a, **k): exec('raise KeyboardInterrupt')\n"
+        "c.cli.main = interrupted\n"
+        "c.main([])\n"
+    )
+    command = [sys.executable, "-m", "interrupted"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "interrupted: nothing was written\n"
