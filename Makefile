@@ -22,6 +22,7 @@ run: $(STAMP)  ## set up and run the main job (pass options in ARGS="...")
 	$(BIN)/pillarsim run $(ARGS)
 
 test: $(STAMP)  ## set up, then lint, check types and run every test
+	@.ci/packages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

@@ -2,14 +2,15 @@
 
 Letters: m rows (pillar rows of a vertical array), n columns, l layers. Word lines run along n columns from their
 driver, bit lines along m rows to their sense circuit; a wire segment lies before the first cell.
-A vertical array has a pillar of l layers with a select transistor under each crossing of row and column, and one
-word-line finger a row and layer.
-Left out: inductance, coupling between lines, the cells' own conductance while lines settle.
+A vertical array has a pillar of l layers with a select transistor under each crossing of row and column; a word-line
+electrode of a layer feeds one or several fingers, each along n columns (a plane counts as one finger a row).
+Left out: inductance, coupling between lines, the cells' own conductance while lines settle, select lines.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -18,11 +19,16 @@ class Lines:
     """Lines of one array: counts, ohms and farads of a segment (one cell pitch), ohms at the ends.
 
     Temperature is already in the resistances. `layers` is 1 and pillar and select values are 0 where planar.
+    fingers: that one electrode feeds; fingers_on: of those, the ones whose cells conduct in a read;
+    cells_on: cells of a pillar that conduct in a read, either one or the same number in every layer.
     """
 
     rows: int
     columns: int
     layers: int = 1
+    fingers: int = 1
+    fingers_on: int = 1
+    cells_on: int = 1
     word_line_ohm: float = 0.0
     bit_line_ohm: float = 0.0
     pillar_ohm: float = 0.0
@@ -43,9 +49,9 @@ class IrDrop:
 
 
 def word_line_delay_s(lines: Lines) -> float:
-    """Elmore delay of a word line at its far end: driver, then n segments."""
+    """Elmore delay of a word line at its far end: driver of all its fingers, then n segments."""
     n = lines.columns
-    return lines.word_line_f * (lines.driver_ohm * n + lines.word_line_ohm * n * (n + 1) / 2)
+    return lines.word_line_f * (lines.driver_ohm * n * lines.fingers + lines.word_line_ohm * n * (n + 1) / 2)
 
 
 def bit_line_delay_s(lines: Lines) -> float:
@@ -77,7 +83,7 @@ def cycles_ps(cycles: int, clock_hz: float) -> int:
 
 def word_line_energy_j(lines: Lines, voltage_v: float) -> float:
     """Energy C V^2 that charging one driven word line takes from its supply; bit lines stay at virtual ground."""
-    return lines.word_line_f * lines.columns * voltage_v**2
+    return lines.word_line_f * lines.columns * lines.fingers * voltage_v**2
 
 
 def planar_area_m2(rows: int, columns: int, pitch_m: float) -> float:
@@ -106,16 +112,23 @@ def ir_drop(lines: Lines, conductance_s: float, active_rows: int, density: float
     cells the mean is within a few percent of the solved circuits in the tests, up to a drop of one half; nonlinear
     cells lose more.
     """
-    n, height, on = lines.columns, lines.layers, min(active_rows, lines.rows)
+    n, height, on = lines.columns, lines.cells_on, min(active_rows, lines.rows)
     past = lines.rows - on  # segments that carry the whole column's current
     column = on * (lines.sense_ohm + past * lines.bit_line_ohm)
-    mean = height * lines.select_ohm + lines.pillar_ohm * _mean_path(height)
+    mean = height * lines.select_ohm + lines.pillar_ohm * _pillar(lines, _mean_path, (lines.layers + 1) / 2)
     mean += height * (column + lines.bit_line_ohm * _mean_path(on))
-    mean = density * mean + n * lines.driver_ohm + lines.word_line_ohm * _mean_path(n)
-    worst = height * lines.select_ohm + lines.pillar_ohm * _last_path(height)
+    mean = density * mean + n * lines.fingers_on * lines.driver_ohm + lines.word_line_ohm * _mean_path(n)
+    worst = height * lines.select_ohm + lines.pillar_ohm * _pillar(lines, _last_path, lines.layers)
     worst += height * (column + lines.bit_line_ohm * _last_path(on))
-    worst = density * worst + n * lines.driver_ohm + lines.word_line_ohm * _last_path(n)
+    worst = density * worst + n * lines.fingers_on * lines.driver_ohm + lines.word_line_ohm * _last_path(n)
     return IrDrop(_loaded(conductance_s * mean), _loaded(conductance_s * worst))
+
+
+def _pillar(lines: Lines, path: Callable[[int], float], alone: float) -> float:
+    """Pillar segments to a cell, each times the cells it feeds: all layers conduct, or one (`alone` segments)."""
+    if lines.cells_on < lines.layers:
+        return alone
+    return lines.cells_on / lines.layers * path(lines.layers)
 
 
 def _mean_path(cells: int) -> float:

@@ -1,12 +1,14 @@
 """Current-voltage laws of a cell: a memory element, alone or in series with a selector.
 
-    linear     I = G V
-    sinh       I = G sinh(k V) / k                                  k in 1/V, G the conductance at V = 0
-    exp        I = g0 sinh(ks V) / ks                               a selector
-    threshold  I = g_off V + (g_on - g_off) w [sp((V - v_th)/w) - sp((-V - v_th)/w)],  sp(x) = ln(1 + e^x)
+    linear      I = G V
+    sinh        I = G sinh(k V) / k                                 k in 1/V, G the conductance at V = 0
+    polynomial  I = G V + a V^2 + b V^3                             a, b follow from G (`polynomial`)
+    exp         I = g0 sinh(ks V) / ks                              a selector
+    threshold   I = g_off V + (g_on - g_off) w [sp((V - v_th)/w) - sp((-V - v_th)/w)],  sp(x) = ln(1 + e^x)
+    ohmic       I = g V                                             a selector: the on-resistance of a transistor
 
-Every law is odd and rises with V. An element and a selector in series carry one current; the voltage between them is
-solved for each cell on its own, to rounding, so that a cell stays one branch of the circuit.
+Every law rises with V; all but the polynomial are odd. An element and a selector in series carry one current; the
+voltage between them is solved for each cell on its own, to rounding, so that a cell stays one branch of the circuit.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pillarsim.devices.circuits import fields
+from pillarsim.devices.circuits.polynomial import Polynomial
 
 Array = NDArray[np.float64]
 
@@ -90,31 +93,64 @@ class ThresholdSelector:
 
 
 @dataclass(frozen=True)
+class OhmicSelector:
+    """I = g V."""
+
+    g: float
+
+    def current(self, voltage: Array) -> tuple[Array, Array]:
+        """Return current and derivative."""
+        return self.g * voltage, self.g + 0 * voltage
+
+
+@dataclass(frozen=True)
+class LinearThroughOhmic:
+    """A linear element behind a conductance g: I = G g / (G + g) V."""
+
+    g: float
+
+    def current(self, voltage: Array, conductance: Array) -> tuple[Array, Array]:
+        """Return current and derivative."""
+        whole = conductance * (self.g / (conductance + self.g))
+        return whole * voltage, whole + 0 * voltage
+
+
+@dataclass(frozen=True)
 class Series:
-    """An element and a selector in series. The current is nan where no voltage between them was found."""
+    """An element and a selector, odd, in series. The current is nan where no voltage between them was found."""
 
     element: Law
     selector: Selector
 
     def current(self, voltage: Array, conductance: Array) -> tuple[Array, Array]:
         """Return current and derivative for the voltage over both."""
-        whole = np.abs(voltage)
-        part = self._element_voltage(whole, conductance)
-        element, element_slope = self.element.current(part, conductance)
+        sign, whole = np.copysign(1.0, voltage), np.abs(voltage)
+        part = self._element_voltage(sign, whole, conductance)
+        element, element_slope = self._element(sign, part, conductance)
         selector, selector_slope = self.selector.current(whole - part)
         # The smaller of the two voltages holds the fewer correct digits where it is a difference.
         size = np.where(part >= whole / 2, element, selector)
         slope = element_slope * (selector_slope / (element_slope + selector_slope))
         return np.copysign(size, voltage), slope
 
-    def _element_voltage(self, whole: Array, conductance: Array) -> Array:
-        """The voltage over the element, by Newton's method within a bracket that bisection keeps shrinking."""
+    def element_voltage(self, voltage: Array, conductance: Array) -> Array:
+        """Return the part of the voltage over both that stands over the element."""
+        sign = np.copysign(1.0, voltage)
+        return sign * self._element_voltage(sign, np.abs(voltage), conductance)
+
+    def _element(self, sign: Array, part: Array, conductance: Array) -> tuple[Array, Array]:
+        """Size and slope of the element's current at a voltage of size `part`; the element need not be odd."""
+        current, slope = self.element.current(sign * part, conductance)
+        return sign * current, slope
+
+    def _element_voltage(self, sign: Array, whole: Array, conductance: Array) -> Array:
+        """The size of the element's voltage, by Newton's method within a bracket that bisection keeps shrinking."""
         low, high = np.zeros_like(whole), whole.copy()
         part = whole / 2
         before = np.full_like(whole, np.inf)
         done = whole == 0
         for _ in range(_INNER_STEPS):
-            element, element_slope = self.element.current(part, conductance)
+            element, element_slope = self._element(sign, part, conductance)
             selector, selector_slope = self.selector.current(whole - part)
             excess = element - selector
             low, high = np.where(excess < 0, part, low), np.where(excess > 0, part, high)
@@ -142,28 +178,65 @@ class CellType:
 
     @property
     def linear(self) -> bool:
-        """Whether current is proportional to voltage."""
+        """Whether current is proportional to voltage, with the conductance of the element alone."""
         return isinstance(self.law, Linear)
+
+    @property
+    def proportional(self) -> bool:
+        """Whether current is proportional to voltage, a resistance in series included."""
+        return isinstance(self.law, Linear | LinearThroughOhmic)
+
+    def small_signal(self, conductance: Array) -> Array:
+        """Return the slope (S) of each whole cell at 0 V; of a proportional cell that is all there is to know."""
+        return self.law.current(np.zeros_like(conductance), conductance)[1]
 
 
 def read_cell(spec: fields.Spec) -> CellType:
     """Read `cell` and `selector`; raises CircuitError."""
     cell = fields.mapping(spec, "cell")
-    element: Law = Linear()
-    if fields.choice(cell, "model", ("linear", "sinh")) == "sinh":
-        element = Sinh(fields.positive(cell, "k"))
-    selector = _read_selector(spec)
-    law = element if selector is None else Series(element, selector)
+    law = _in_series(_read_element(cell), _read_selector(spec))
     low, high = (fields.positive(cell, key) if key in cell else None for key in ("g_hrs", "g_lrs"))
     return CellType(law, g_lrs=high, g_hrs=low)
+
+
+def refuse_conductances(law: Law, conductance: Array) -> None:
+    """Raise CircuitError where a law has no cell of that conductance (S)."""
+    element = law.element if isinstance(law, Series) else law
+    if isinstance(element, Polynomial):
+        element.refuse_conductances(conductance)
+
+
+def refuse_voltages(law: Law, voltage: Array, conductance: Array) -> None:
+    """Raise CircuitError where solved cell voltages (V) lie outside the range that a law was fitted in."""
+    element = law.element if isinstance(law, Series) else law
+    if isinstance(element, Polynomial):
+        element.refuse_voltages(law.element_voltage(voltage, conductance) if isinstance(law, Series) else voltage)
+
+
+def _read_element(cell: fields.Spec) -> Law:
+    model = fields.choice(cell, "model", ("linear", "sinh", "polynomial"))
+    if model == "sinh":
+        return Sinh(fields.positive(cell, "k"))
+    return Polynomial() if model == "polynomial" else Linear()
+
+
+def _in_series(element: Law, selector: Selector | None) -> Law:
+    if selector is None:
+        return element
+    if isinstance(element, Linear) and isinstance(selector, OhmicSelector):
+        return LinearThroughOhmic(selector.g)
+    return Series(element, selector)
 
 
 def _read_selector(spec: fields.Spec) -> Selector | None:
     if spec.get("selector") is None:
         return None
     selector = fields.mapping(spec, "selector")
-    if fields.choice(selector, "model", ("exp", "threshold")) == "exp":
+    model = fields.choice(selector, "model", ("exp", "threshold", "ohmic"))
+    if model == "exp":
         return ExpSelector(fields.positive(selector, "g0"), fields.positive(selector, "ks"))
+    if model == "ohmic":
+        return OhmicSelector(fields.positive(selector, "g"))
     values = (fields.positive(selector, key) for key in ("g_on", "g_off", "v_th", "w"))
     return ThresholdSelector(*values)
 

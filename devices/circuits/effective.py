@@ -1,11 +1,14 @@
 """The fixed matrix that a programmed array of linear cells is, with all its wires, drivers and switches.
 
-A planar array is eliminated row after row (`ladder`). A vertical one, or one whose segments are 0 ohm, is factorised
-as a whole: 1 V is put on each line of the side with fewer lines, the other side held at 0 V, and the currents of the
-other side's lines are the transfer conductances. By reciprocity either side gives the same matrix.
+A planar array is eliminated row after row (`ladder`), a vertical one with a finger for each row pillar row after
+pillar row (`pillar_ladder`). Any other is factorised as a whole: 1 V is put on each line of the side with fewer lines,
+the other side held at 0 V, and the currents of the other side's lines are the transfer conductances. By reciprocity
+either side gives the same matrix.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,12 +21,15 @@ from pillarsim.devices.circuits.cells import read_cell
 from pillarsim.devices.circuits.circuit import Circuit
 from pillarsim.devices.circuits.conductances import given_conductances
 from pillarsim.devices.circuits.errors import CircuitError
-from pillarsim.devices.circuits.ladder import Resistances, planar_transfer
+from pillarsim.devices.circuits.ladder import Resistances, planar_transfers
 from pillarsim.devices.circuits.newton import Factors
+from pillarsim.devices.circuits.pillar_ladder import PillarResistances, finger_transfers
 
 Array = NDArray[np.float64]
 
 _SIDES_AT_ONCE = 32  # right-hand sides of one solve: bounds the memory and stays in cache longer than all at once
+
+_DENSE_COLS = 2  # bit lines an input up to which elimination, of work rising as their cube, is the faster one
 
 
 def effective_matrix(spec: fields.Spec, g: object) -> Array:
@@ -31,20 +37,71 @@ def effective_matrix(spec: fields.Spec, g: object) -> Array:
 
     `spec` is that of a compute case with linear cells; `v_in`, `pattern` and the cell's `g_lrs`, `g_hrs` are not used.
     `g` holds the conductances in siemens, in the shape of the array. Inputs are the rows, or word-line electrodes layer
-    by layer. Raises CircuitError (a ValueError), also for a memory case and for nonlinear cells, which have no matrix.
+    by layer. A stack of arrays, `g` of one more dimension in front, gives (arrays, inputs, outputs), each of them bit
+    for bit what it is alone. Raises CircuitError (a ValueError), also for a memory case and for nonlinear cells, which
+    have no matrix.
     """
-    if spec.get("mode", "compute") != "compute":
-        raise CircuitError("mode: only a compute case has an effective matrix")
-    cell = read_cell(spec)
-    if not cell.linear:
-        raise CircuitError("cell: only linear cells without a selector have an effective matrix")
-    conductance = given_conductances(g, layout.cell_shape(spec))
+    stack, single = _read(spec, g)
     if spec["geometry"] == "2d":
         row, col, driver, sense = (fields.resistance(spec, key) for key in ("r_row", "r_col", "r_driver", "r_sense"))
-        if row > 0 and col > 0:
-            return planar_transfer(conductance, Resistances(row, col, driver, sense))
-    circuit = circuit_of(spec, biases.read_compute_bias(spec, np.zeros(layout.row_shape(spec))))
-    return transfer(circuit, conductance.ravel())
+        found = planar_transfers(stack, Resistances(row, col, driver, sense))
+    else:
+        found = _vertical(spec, stack, [fields.value(spec, "on_rows")])[:, 0]
+    return found[0] if single else found
+
+
+def effective_matrices(spec: fields.Spec, g: object, on_rows_groups: Sequence[object]) -> Array:
+    """Return the matrices (groups, inputs, outputs) of a vertical array, one for each group of rows on together.
+
+    `on_rows_groups` holds a list of pillar rows for each group, in place of `spec["on_rows"]`. For the rest, and for a
+    stack of arrays, which gives (arrays, groups, inputs, outputs), see `effective_matrix`. Raises CircuitError.
+    """
+    if fields.choice(spec, "geometry", ("2d", "3d")) == "2d":
+        raise CircuitError("geometry: only a vertical array has groups of rows that are on together")
+    stack, single = _read(spec, g)
+    found = _vertical(spec, stack, on_rows_groups)
+    return found[0] if single else found
+
+
+def _read(spec: fields.Spec, g: object) -> tuple[Array, bool]:
+    """The conductances as a stack of arrays, and whether one array was given instead."""
+    if spec.get("mode", "compute") != "compute":
+        raise CircuitError("mode: only a compute case has an effective matrix")
+    if not read_cell(spec).linear:
+        raise CircuitError("cell: only linear cells without a selector have an effective matrix")
+    shape = layout.cell_shape(spec)
+    if isinstance(g, np.ndarray | list | tuple) and _dimensions(g) == len(shape) + 1:
+        return given_conductances(g, (len(g), *shape)), False
+    return given_conductances(g, shape)[None], True
+
+
+def _dimensions(g: object) -> int:
+    """Dimensions of nested numbers; of a ragged list those of its first entries, so that its shape is refused."""
+    depth = 0
+    while isinstance(g, list | tuple) and g:
+        depth, g = depth + 1, g[0]
+    return depth + np.ndim(g)  # type: ignore[arg-type]
+
+
+def _vertical(spec: fields.Spec, stack: Array, groups: Sequence[object]) -> Array:
+    """Matrices (arrays, groups, inputs, outputs)."""
+    rows = fields.count(spec, "rows")
+    chosen = [list(fields.indices({"on_rows": group}, "on_rows", rows)) for group in groups]
+    inputs, cols = int(np.prod(layout.row_shape(spec))), fields.count(spec, "cols")
+    found = np.empty((len(stack), len(chosen), inputs, cols))
+    if layout.word_lines(spec) == "finger" and cols <= _DENSE_COLS * inputs:
+        keys = ("r_wl", "r_pillar", "r_bl", "r_driver", "r_sense", "r_on", "r_off")
+        ohm = PillarResistances(*(fields.resistance(spec, key) for key in keys))
+        on_rows = np.array([np.isin(np.arange(rows), group) for group in chosen], dtype=bool).reshape(-1, rows)
+        for array, g in enumerate(stack):
+            found[array] = finger_transfers(g, ohm, on_rows)
+        return found
+    for group, on in enumerate(chosen):
+        bias = biases.read_compute_bias({**spec, "on_rows": on}, np.zeros(layout.row_shape(spec)))
+        circuit = circuit_of(spec, bias)
+        for array, g in enumerate(stack):
+            found[array, group] = transfer(circuit, g.ravel())
+    return found
 
 
 def transfer(circuit: Circuit, conductance: Array) -> Array:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csc_array
 from scipy.sparse.linalg import SuperLU, splu
 
-from pillarsim.devices.circuits.cells import Law
+from pillarsim.devices.circuits.cells import Law, refuse_voltages
 from pillarsim.devices.circuits.circuit import Circuit
 from pillarsim.devices.circuits.errors import CircuitError, ConvergenceError
 
@@ -24,9 +24,9 @@ Array = NDArray[np.float64]
 
 _STEPS = 200  # Newton steps; a sinh cell far beyond its point loses about 1/k volts a step
 _HALVINGS = 60  # of one step
-_RESOLVED = 1e-6  # of the largest voltage: smaller ones are held to rounding of this one, not of themselves
+RESOLVED = 1e-6  # of the largest voltage: smaller ones are held to rounding of this one, not of themselves
 _RAMPS = (8, 32, 128)  # stages of the source voltages, tried in turn where Newton's method fails at full voltage
-_ROUNDING = 16 * float(np.finfo(np.float64).eps)  # accepted imbalance, of the sum of |conductance x node voltage|
+ROUNDING = 16 * float(np.finfo(np.float64).eps)  # accepted imbalance, of the sum of |conductance x node voltage|
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +126,7 @@ def evaluate(circuit: Circuit, law: Law, conductance: Array, volts: Array) -> St
     cell_current, cell_slope = law.current(cell_volts, conductance)
     a, b = np.concatenate([circuit.wire_a, circuit.cell_a]), np.concatenate([circuit.wire_b, circuit.cell_b])
     current, slope = np.concatenate([wire_current, cell_current]), np.concatenate([circuit.wire_s, cell_slope])
-    resolved = _RESOLVED * float(np.abs(volts).max(initial=0.0))
+    resolved = RESOLVED * float(np.abs(volts).max(initial=0.0))
     noise = slope * (np.abs(volts[a]) + np.abs(volts[b]) + resolved) + np.abs(current)
     return State(
         volts=volts,
@@ -135,16 +135,23 @@ def evaluate(circuit: Circuit, law: Law, conductance: Array, volts: Array) -> St
         cell_current=cell_current,
         cell_slope=cell_slope,
         residual=_sums(a, current, circuit) - _sums(b, current, circuit),
-        rounding=_ROUNDING * (_sums(a, noise, circuit) + _sums(b, noise, circuit)),
+        rounding=ROUNDING * (_sums(a, noise, circuit) + _sums(b, noise, circuit)),
     )
 
 
 def operating_point(circuit: Circuit, law: Law, conductance: Array, volts: Array, factors: Factors) -> State:
-    """Solve for the unknown node voltages with the held nodes at `volts` (nodes,), the unknown ones starting from 0 V.
+    """Solve for the unknown node voltages from a start `volts` (nodes,) that holds the sources.
 
     Where that start is too far away, the sources rise to their full voltage in ever smaller steps, each of them solved.
-    Raises ConvergenceError with the node and its residual where the point is not reached either way.
+    Raises ConvergenceError with the node and its residual where the point is not reached either way, and CircuitError
+    where a cell stands at a voltage that its law was not fitted for.
     """
+    state = _reached(circuit, law, conductance, volts, factors)
+    refuse_voltages(law, state.cell_volts, conductance)
+    return state
+
+
+def _reached(circuit: Circuit, law: Law, conductance: Array, volts: Array, factors: Factors) -> State:
     try:
         return _newton(circuit, law, conductance, volts, factors)
     except ConvergenceError as error:

@@ -1,23 +1,36 @@
-"""`pillarsim array`: solve case files of planar and vertical arrays exactly."""
+"""`pillarsim array`: solve case files of planar and vertical arrays exactly, and check them with ngspice."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pillarsim.cli.options import json_option
 
+if TYPE_CHECKING:
+    from pillarsim.devices.circuits.spice_check import Check
+
 
 @click.command("array")
 @click.argument("cases", metavar="CASE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), help="Write DIR/<id>.json for each case.", metavar="DIR")
+@click.option("--netlist", type=click.Path(path_type=Path), help="Write the circuit as SPICE.", metavar="FILE.cir")
+@click.option("--check", type=click.Choice(["ngspice"]), help="Solve with this program too, and compare.")
 @json_option
-def command(cases: tuple[Path, ...], out: Path | None, json_file: str | None) -> None:
+def command(
+    cases: tuple[Path, ...], out: Path | None, netlist: Path | None, check: str | None, json_file: str | None
+) -> None:
     """Solve the circuit of each CASE, a YAML or JSON file.
 
     A case file holds `spec` with `states` or `g` beside it, or the keys of the spec at its top level.
+
+    --netlist writes the circuit of one CASE. The two runs of a memory case (selected cells LRS, then HRS) differ in one
+    .param line: both stand in the file, the second as a comment.
+
+    --check ngspice prints each quantity by the solver and by ngspice. The exit status is 1 where one differs by more
+    than 1e-6 of its largest entry, or where ngspice needed a fallback.
     """
     from pillarsim.arch.errors import InputError
     from pillarsim.report.files import check_writable, write_text
@@ -25,6 +38,12 @@ def command(cases: tuple[Path, ...], out: Path | None, json_file: str | None) ->
 
     if json_file not in (None, "-"):
         check_writable(Path(str(json_file)))
+    if netlist is not None:
+        if len(cases) > 1:
+            raise InputError(f"--netlist writes the circuit of one CASE, found {len(cases)}")
+        check_writable(netlist)
+    if check is not None:
+        _require_ngspice()
     if out is not None:
         _make_folder(out)
     read = [read_case(path) for path in cases]
@@ -32,19 +51,28 @@ def command(cases: tuple[Path, ...], out: Path | None, json_file: str | None) ->
     for name in names:
         if names.count(name) > 1:
             raise InputError(f"two cases have the id {name!r}: their results would replace each other")
-    solved = []
+    solved, failures = [], []
     for path, case in zip(cases, read, strict=True):
         solved.append({"id": case["id"], "spec": case["spec"], "results": solve_case(path, case)})
+        if netlist is not None:
+            write_text(netlist, _netlist(path, case))
+        table, failure = _checked(path, solved[-1], case) if check is not None else ("", None)
         if out is not None:
             write_text(out / f"{case['id']}.json", json_text(solved[-1]))
         if json_file != "-":
-            click.echo(summary(solved[-1]))
+            click.echo(summary(solved[-1]) + table)
+        if failure is not None:
+            failures.append(f"{path}: {failure}")
     if json_file is not None:
         text = json_text({"cases": solved})
         if json_file == "-":
             click.echo(text, nl=False)
         else:
             write_text(Path(json_file), text)
+    for message in failures:
+        click.echo(f"error: {message}", err=True)
+    if failures:
+        raise click.exceptions.Exit(1)
 
 
 def read_case(path: Path) -> dict[str, Any]:
@@ -96,6 +124,71 @@ def summary(case: dict[str, Any]) -> str:
         f"{head}: column sum {engineering(results['i_col_sum'], 'A')}, power {engineering(results['power'], 'W')}, "
         f"largest drop {'not defined' if drop is None else f'{drop:.2%}'}"
     )
+
+
+def check_table(check: Check) -> str:
+    """Return a table of a check, one line a quantity: its largest entry by both, the largest relative difference."""
+    lines = [f"  {'quantity':22}{'solver':>23}{'ngspice':>23}{'difference':>12}"]
+    for row in check.rows:
+        mark = "" if row.agrees else "  differs"
+        lines.append(f"  {row.quantity:22}{row.solver:23.14e}{row.ngspice:23.14e}{row.relative:12.1e}{mark}")
+    lines += [f"  ngspice solved {run} with {limits.text}" for run, limits in check.tolerances.items()]
+    return "\n".join(lines)
+
+
+def check_object(check: Check) -> dict[str, Any]:
+    """Return a check as plain data: the largest relative difference of each quantity."""
+    from pillarsim.devices.circuits.spice_check import TOLERANCE
+
+    return {
+        "program": "ngspice",
+        "tolerance": TOLERANCE,
+        "agrees": check.agrees,
+        "largest": check.largest,
+        "relative_difference": {row.quantity: row.relative for row in check.rows},
+        "options": {run: limits.text for run, limits in check.tolerances.items()},
+    }
+
+
+def _checked(path: Path, solved: dict[str, Any], case: dict[str, Any]) -> tuple[str, str | None]:
+    """Add `check` to a solved case; return its table, and what is wrong."""
+    from pillarsim.arch.errors import InputError
+    from pillarsim.devices import CircuitError
+    from pillarsim.devices.circuits.ngspice import NgspiceError
+    from pillarsim.devices.circuits.spice_check import check_case
+
+    try:
+        check = check_case(case["spec"], case["states"], case["g"], results=solved["results"])
+    except CircuitError as error:
+        raise InputError(f"{path}: {error}") from None
+    except NgspiceError as error:
+        solved["check"] = {"program": "ngspice", "agrees": False, "error": str(error)}
+        return "", str(error)
+    solved["check"] = check_object(check)
+    differing = [row.quantity for row in check.rows if not row.agrees]
+    failure = f"ngspice differs in {', '.join(differing)}" if differing else None
+    return f"\n{check_table(check)}", failure
+
+
+def _require_ngspice() -> None:
+    from pillarsim.arch.errors import InputError
+    from pillarsim.devices.circuits.ngspice import NgspiceMissing, find_ngspice
+
+    try:
+        find_ngspice()
+    except NgspiceMissing as error:
+        raise InputError(f"--check ngspice: {error}") from None
+
+
+def _netlist(path: Path, case: dict[str, Any]) -> str:
+    from pillarsim.arch.errors import InputError
+    from pillarsim.devices import CircuitError
+    from pillarsim.devices.circuits.netlist import netlist
+
+    try:
+        return netlist({**case["spec"], "id": case["id"]}, case["states"], case["g"])
+    except CircuitError as error:
+        raise InputError(f"{path}: {error}") from None
 
 
 def _make_folder(folder: Path) -> None:

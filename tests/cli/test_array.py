@@ -1,6 +1,7 @@
 """`array`: case files in, results out."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,10 @@ import pytest
 from click.testing import CliRunner
 
 from pillarsim.arch.errors import InputError
+from pillarsim.cli import status
 from pillarsim.cli.array import command
 from pillarsim.devices import solve
+from pillarsim.devices.circuits.netlist import netlist
 
 YAML = """
 geometry: 2d
@@ -103,3 +106,78 @@ def test_bad_paths_are_refused(tmp_path: Path) -> None:
     assert "two cases have the id 'mine'" in refusal(path, path)
     assert "cannot be" in refusal(path, "--out", path)
     assert "cannot be written" in refusal(path, "--json", tmp_path)
+
+
+needs_ngspice = pytest.mark.skipif(shutil.which("ngspice") is None, reason="ngspice is not installed")
+
+
+def test_netlist_is_written(tmp_path: Path) -> None:
+    """--netlist writes the circuit of one case under its id; two cases are refused before anything is written."""
+    path, circuit = written(tmp_path), tmp_path / "mine.cir"
+    run(path, "--netlist", circuit)
+    spec = json.loads(run(path, "--json", "-"))["cases"][0]["spec"]
+    assert circuit.read_text("utf-8") == netlist({"id": "mine"} | spec)
+    other = tmp_path / "two.cir"
+    assert "--netlist writes the circuit of one CASE, found 2" in refusal(path, path, "--netlist", other)
+    assert "cannot be written" in refusal(path, "--netlist", tmp_path / "absent" / "x.cir")
+    assert not other.exists()
+
+
+@needs_ngspice
+def test_check_prints_both_results(tmp_path: Path) -> None:
+    """--check ngspice shows each quantity twice with the difference; JSON and DIR/<id>.json hold a `check` object."""
+    path, out = written(tmp_path), tmp_path / "out"
+    text = run(path, "--check", "ngspice", "--out", out, "--json", tmp_path / "all.json")
+    case = json.loads((out / "mine.json").read_text("utf-8"))
+    assert case == json.loads((tmp_path / "all.json").read_text("utf-8"))["cases"][0]
+    check = case["check"]
+    assert check["agrees"]
+    assert check["largest"] == max(check["relative_difference"].values()) < 1e-8
+    assert check["tolerance"] == 1e-6
+    assert set(check["options"]) == {"sel_lrs", "sel_hrs"}
+    (row,) = [line.split() for line in text.splitlines() if line.split()[0] == "sel_hrs.i_sense"]
+    assert float(row[1]) == pytest.approx(case["results"]["sel_hrs"]["i_sense"], rel=1e-13)
+    assert float(row[2]) == pytest.approx(float(row[1]), rel=1e-8)
+    assert "ngspice solved sel_lrs with reltol=1e-9 abstol=1e-18 vntol=1e-13" in text
+
+
+@needs_ngspice
+def test_differing_results_end_with_status_1(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A quantity that differs by more than 1e-6 is named on standard error; the results are still written."""
+
+    def wrong(*arguments: Any, **named: Any) -> dict[str, Any]:
+        results = solve(*arguments, **named)
+        results["sel_lrs"]["power"] *= 1 + 1e-5
+        return results
+
+    monkeypatch.setattr("pillarsim.devices.solve", wrong)
+    path = written(tmp_path)
+    assert status(["array", str(path), "--check", "ngspice", "--out", str(tmp_path)]) == 1
+    captured = capsys.readouterr()
+    assert captured.err == f"error: {path}: ngspice differs in sel_lrs.power\n"
+    assert "1.0e-05  differs" in captured.out
+    assert not json.loads((tmp_path / "mine.json").read_text("utf-8"))["check"]["agrees"]
+
+
+def test_fallback_ends_with_status_1(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A run of ngspice that used a fallback is a failed check."""
+    program = tmp_path / "ngspice"
+    program.write_text("#!/bin/sh\necho 'Note: Transient op started'\n", encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert status(["array", str(written(tmp_path)), "--check", "ngspice"]) == 1
+    captured = capsys.readouterr()
+    assert "used a fallback" in captured.err
+    assert "mine: memory 4 x 3" in captured.out
+
+
+def test_missing_ngspice_is_bad_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the program nothing is solved or written."""
+    path = written(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "ngspice is not installed" in refusal(path, "--check", "ngspice", "--out", tmp_path / "out")
+    assert not (tmp_path / "out").exists()

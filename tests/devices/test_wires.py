@@ -140,6 +140,7 @@ def _lines(spec: dict[str, Any]) -> Lines:
         rows=int(spec["rows"]),
         columns=int(spec["cols"]),
         layers=int(spec.get("layers", 1)),
+        cells_on=int(spec.get("layers", 1)),
         word_line_ohm=spec["r_row"] if planar else spec["r_wl"],
         bit_line_ohm=spec["r_col"] if planar else spec["r_bl"],
         pillar_ohm=spec.get("r_pillar", 0.0),

@@ -19,7 +19,7 @@ DETAILS = ("window", "operation")
 
 def writes(resets: int) -> LayerProgramming:
     """Four arrays, of 1 to 4 groups and 5 to 8 pulses of their groups."""
-    return LayerProgramming("layer0", 24, 60, resets, (5, 6, 7, 8), (1, 2, 3, 4), 0.0, 0.0, 0.0, 0)
+    return LayerProgramming("layer0", 24, 60, resets, (5, 6, 7, 8), (1, 2, 3, 4), 0.0, 0.0, 0.0, 0.0, 0.0, 0)
 
 
 @pytest.mark.parametrize("detail", DETAILS)
