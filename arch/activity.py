@@ -15,7 +15,9 @@ class LayerActivity:
     chunks            reads of one input, for each row group
     drives            input lines driven with a code chunk other than 0, summed over arrays and reads
     conductance_s     sum over arrays, reads and driven cells of x^2 G (amplitude) or x G (pulse width), x being the
-                      chunk over its largest value; times V^2 t_read it is the dissipation of a window's reads
+                      chunk over its largest value; times V^2 t_read it is the dissipation of a window's reads in the
+                      cells that are driven (the signal)
+    sneak_s, wires_s  the same for all other cells, and for wires and switches; 0 where wires are ideal
     conductance_time  as conductance_s with x G: times V it is the charge taken from the read rail (per t_read)
     spikes            integrate-and-fire spikes (0 for other converters)
     conversions       conversions whose code was produced
@@ -26,6 +28,8 @@ class LayerActivity:
     chunks: int
     drives: float
     conductance_s: float
+    sneak_s: float
+    wires_s: float
     conductance_time: float
     spikes: float
     conversions: int
@@ -41,6 +45,9 @@ class LayerProgramming:
     groups            write groups (cells of one row written at once) of each array
     cell_energy_j     dissipated in the written cells, verify reads included
     half_select_j     dissipated in half-selected cells
+    wires_j           dissipated in wires and switches (solved circuits; 0 where wires are ideal)
+    rail_loss_j       lost in the regulators between rails and array voltages
+    disturb_v         largest voltage over a cell that is not being written
     failed            cells that missed the tolerance after the last pulse
     """
 
@@ -52,7 +59,9 @@ class LayerProgramming:
     groups: tuple[int, ...]
     cell_energy_j: float
     half_select_j: float
+    wires_j: float
     rail_loss_j: float
+    disturb_v: float
     failed: int
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from pillarsim.arch.activity import Activity, LayerProgramming
 from pillarsim.arch.chip import Array, Idle, Technology
-from pillarsim.arch.components.array_power import array_read_energy_j, rail_voltage
+from pillarsim.arch.components.array_power import array_read_energy, rail_voltage
 from pillarsim.arch.components.component import Component, peak_dynamic_power_w
 from pillarsim.arch.errors import ModelError
 from pillarsim.arch.placement import PlacedLayer, Placement
@@ -110,7 +110,10 @@ def _acts(component: Component, counts: Mapping[tuple[str, str, str], float]) ->
 def _array_rows(
     trace: Trace, placement: Placement, activity: Activity, array: Array, technology: Technology, timing: Timing
 ) -> list[EnergyRow]:
-    """Reads of each layer's arrays, the regulator's loss, and the off transistors of biased arrays."""
+    """Reads of each layer's arrays, the regulator's loss, and what leaks while arrays are biased.
+
+    `read` is the cells that are driven and the charging of lines; sneak currents and off transistors are leakage.
+    """
     rows: list[EnergyRow] = []
     rail_v = rail_voltage(technology, array.read_voltage)
     for layer, active in zip(placement.layers, activity.layers, strict=True):
@@ -119,16 +122,25 @@ def _array_rows(
         batch_ps = timing.slots * timing.convert_ps
         held = {"sample_hold": timing.sample_hold, "analog_bits": timing.analog_bits}
         read_s = mean_bias_ps(timing.read_ps, batch_ps, active.chunks, **held) * PS
-        window_j, drawn_j = array_read_energy_j(array, read_s, active)
-        rows.append(EnergyRow("array", "read", active.name, reads, windows * window_j, "dynamic"))
+        energy = array_read_energy(array, read_s, active, reads_a_window(layer))
+        rows.append(EnergyRow("array", "read", active.name, reads, windows * (energy.signal + energy.lines), "dynamic"))
+        if energy.wires:
+            rows.append(EnergyRow("array", "wires", active.name, reads, windows * energy.wires, "dynamic"))
+        if energy.sneak:
+            rows.append(EnergyRow("array", "sneak", active.name, reads, windows * energy.sneak, "leakage"))
         if array.read_energy == "derived" and technology.regulator == "linear":
-            loss_j = windows * (drawn_j * (rail_v / array.read_voltage) - window_j)
+            loss_j = windows * (energy.drawn * (rail_v / array.read_voltage) - energy.total)
             rows.append(EnergyRow("regulator", "read", active.name, reads, loss_j, "dynamic"))
         off = windows * off_cells(layer, array.rows)
         if array.access.off_current and off:
             leak_j = off * array.access.off_current * rail_v * read_s
             rows.append(EnergyRow("array", "off transistors", active.name, reads, leak_j, "leakage"))
     return rows
+
+
+def reads_a_window(layer: PlacedLayer) -> int:
+    """Array reads of one window, over the arrays of a replica."""
+    return layer.chunks * sum(len(layer.row_blocks[placed.row_block].groups) for placed in layer.replicas[0])
 
 
 def off_cells(layer: PlacedLayer, rows: int) -> int:
@@ -171,7 +183,7 @@ def _check_states(trace: Trace) -> None:
 
 @dataclass(frozen=True)
 class ProgrammingCosts:
-    """Writing every array once: time, energy by component, SET pulses, cells outside tolerance."""
+    """Writing every array once: time, energy by component, SET pulses, cells outside tolerance, largest disturb."""
 
     time_s: float
     energy_j: float
@@ -180,6 +192,7 @@ class ProgrammingCosts:
     pulses: int
     cells: int
     failed: int
+    disturb_v: float
 
 
 def programming_cost(
@@ -200,6 +213,8 @@ def programming_cost(
             sums[role] += count * energy_j
     sums["array"] += sum(part.cell_energy_j for part in parts)
     sums["half_select"] += sum(part.half_select_j for part in parts)
+    if any(part.wires_j for part in parts):
+        sums["wires"] += sum(part.wires_j for part in parts)
     sums["regulator"] += sum(part.rail_loss_j for part in parts)
     return ProgrammingCosts(
         time_s=trace.time_ps * PS,
@@ -209,4 +224,5 @@ def programming_cost(
         pulses=trace.pulses,
         cells=sum(part.cells for part in parts),
         failed=sum(part.failed for part in parts),
+        disturb_v=max(part.disturb_v for part in parts),
     )

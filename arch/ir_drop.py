@@ -1,4 +1,4 @@
-"""What ideal wires hide: the IR drop of a placement's layers, estimated in closed form."""
+"""The IR drop of a placement's layers: estimated in closed form where wires are ideal, else of solved circuits."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from pillarsim.arch.activity import Activity
 from pillarsim.arch.chip import Array
+from pillarsim.arch.circuit.sampled import SampledReads
 from pillarsim.arch.components.array_power import array_ir_drop
 from pillarsim.arch.compute.program import LayerLevels, cell_states
 from pillarsim.arch.placement import Placement
@@ -24,12 +25,12 @@ def ir_drop_estimate(
 ) -> dict[str, Any]:
     """Closed-form IR drop of the layer that suffers most; unused columns float and carry nothing.
 
-    Returns {mean, layer, worst, worst_layer, limit}: the largest mean loss of column current at the run's mean share
-    of driven rows, the largest loss of a cell with every row in use driven, and the layers where they are; None where
-    the chip states no resistance at all. The values themselves use ideal wires.
+    Returns {model, mean, layer, worst, worst_layer, limit}: the largest mean loss of column current at the run's mean
+    share of driven rows, the largest loss of a cell with every row in use driven, and the layers where they are; None
+    where the chip states no resistance at all. The values themselves use ideal wires.
     """
     if not any(value for _, value in array.resistance):
-        return {"mean": None, "layer": None, "worst": None, "worst_layer": None, "limit": IR_DROP_LIMIT}
+        return _report("estimate", None, None, None, None)
     targets = cell_states(array, bits_per_cell).targets_s()
     found = []
     for layer, coded, active in zip(placement.layers, levels, activity.layers, strict=True):
@@ -41,11 +42,28 @@ def ir_drop_estimate(
         full = max(groups) / array.active_inputs
         mean = array_ir_drop(array, temperature_k, cell_s, density).mean
         found.append((layer.name, mean, array_ir_drop(array, temperature_k, cell_s, full).worst))
-    layer_mean, layer_worst = max(found, key=lambda entry: entry[1]), max(found, key=lambda entry: entry[2])
+    return _largest("estimate", found)
+
+
+def ir_drop_solved(sampled: Sequence[SampledReads]) -> dict[str, Any]:
+    """The same of solved circuits: over the sampled reads, and of the worst cell with all inputs of a read on."""
+    return _largest("solved", [(one.name, one.mean_drop, one.worst_drop) for one in sampled])
+
+
+def _largest(model: str, layers: Sequence[tuple[str, float, float]]) -> dict[str, Any]:
+    """Of (layer, mean, worst): the largest of each."""
+    mean, worst = max(layers, key=lambda entry: entry[1]), max(layers, key=lambda entry: entry[2])
+    return _report(model, mean[1], mean[0], worst[2], worst[0])
+
+
+def _report(
+    model: str, mean: float | None, layer: str | None, worst: float | None, worst_layer: str | None
+) -> dict[str, Any]:
     return {
-        "mean": layer_mean[1],
-        "layer": layer_mean[0],
-        "worst": layer_worst[2],
-        "worst_layer": layer_worst[0],
+        "model": model,
+        "mean": mean,
+        "layer": layer,
+        "worst": worst,
+        "worst_layer": worst_layer,
         "limit": IR_DROP_LIMIT,
     }

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +52,6 @@ def compile_network(
     except InputError as error:
         raise InputError(f"workload {network.name!r}: {error}") from None
     _check_replicas(mapping, stages)
-    _check_geometry(array)
     coding = Coding(-(-weights.magnitude_bits // bits_per_cell), weights.polarities)
     check_fit(stages, array, tile, weights, bits_per_cell, mapping)
     codes, matrices = quantize(
@@ -76,7 +75,9 @@ def compile_network(
 
 def array_shape(array: Array) -> ArrayShape:
     """The partitioner's view of an array."""
-    return ArrayShape(array.inputs, array.active_inputs, array.columns)
+    step = 1 if array.layer_by_layer else array.layers * array.sides
+    span = array.rows if array.layer_by_layer else None
+    return ArrayShape(array.inputs, array.active_inputs, array.columns, step, span)
 
 
 def place_layer(
@@ -142,7 +143,7 @@ def check_fit(
     if tile.macro is None:
         ways.append(f"tile.arrays={-(-need // tile.count.total)}")
     for factor in (2, 4, 8):
-        larger = ArrayShape(shape.inputs * factor, shape.active_inputs * factor, shape.columns * factor)
+        larger = replace(shape, inputs=shape.inputs * factor, columns=shape.columns * factor)
         if needed(larger, weights.bits, bits_per_cell) <= available:
             ways.append(f"array.rows={array.rows * factor} with array.columns={array.columns * factor}")
             break
@@ -174,14 +175,6 @@ def _check_replicas(mapping: Mapping, stages: Sequence[MatrixStage]) -> None:
             raise InputError(f"mapping.replicas.{name}: expected a matrix layer ({listed}){nearest(name, names)}")
         if copies < 1:
             raise InputError(f"mapping.replicas.{name}: expected at least 1, found {copies}")
-
-
-def _check_geometry(array: Array) -> None:
-    if array.geometry == "vertical" and array.word_lines != "finger":
-        raise InputError(
-            f"array.word_lines: a run takes 'finger' for vertical arrays; '{array.word_lines}' can be checked and "
-            "shown only"
-        )
 
 
 def _slots(tile: Tile, order: str) -> Iterator[tuple[int, int]]:

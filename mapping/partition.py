@@ -11,11 +11,16 @@ from pillarsim.arch.placement import RowBlock
 
 @dataclass(frozen=True)
 class ArrayShape:
-    """What partitioning needs to know of an array: input lines, those on at once, physical columns."""
+    """What partitioning needs to know of an array: inputs, those on at once, physical columns.
+
+    step: inputs that share a pillar row and are on together; span: inputs of one layer, where a read takes one layer.
+    """
 
     inputs: int
     active_inputs: int
     columns: int
+    step: int = 1
+    span: int | None = None
 
 
 def balanced(start: int, stop: int, largest: int) -> tuple[tuple[int, int], ...]:
@@ -28,10 +33,18 @@ def balanced(start: int, stop: int, largest: int) -> tuple[tuple[int, int], ...]
 
 def row_blocks(rows: int, shape: ArrayShape) -> tuple[RowBlock, ...]:
     """Row blocks of a matrix with `rows` inputs; each block's groups are the rows of one read."""
-    return tuple(
-        RowBlock(start, stop, balanced(start, stop, shape.active_inputs))
-        for start, stop in balanced(0, rows, shape.inputs)
-    )
+    return tuple(RowBlock(start, stop, _groups(start, stop, shape)) for start, stop in balanced(0, rows, shape.inputs))
+
+
+def _groups(start: int, stop: int, shape: ArrayShape) -> tuple[tuple[int, int], ...]:
+    """Rows of each read of one block, as few reads as the array allows."""
+    span = shape.span or stop - start
+    groups = []
+    for first in range(start, stop, span):
+        last = min(first + span, stop)
+        pillar_rows = balanced(0, -(-(last - first) // shape.step), max(1, shape.active_inputs // shape.step))
+        groups += [(first + a * shape.step, min(first + b * shape.step, last)) for a, b in pillar_rows]
+    return tuple(groups)
 
 
 def unit_blocks(outputs: int, slices: int, polarities: int, shape: ArrayShape) -> tuple[tuple[int, int], ...]:

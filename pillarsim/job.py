@@ -1,6 +1,6 @@
 """The main job from Python: the stages of a run, each given only the parts that it depends on.
 
-chip.yaml + network -> compile -> program -> evaluate (values) -> simulate (events) -> cost -> report
+chip.yaml + network -> compile -> program -> solve circuits -> evaluate (values) -> simulate (events) -> cost -> report
 """
 
 from __future__ import annotations
@@ -12,23 +12,28 @@ from typing import Any
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 
 from pillarsim.arch.activity import Activity, LayerActivity
 from pillarsim.arch.chip import Chip
 from pillarsim.arch.chip.load import LoadedChip
 from pillarsim.arch.chip.located import located
+from pillarsim.arch.circuit.run import solve_arrays
+from pillarsim.arch.circuit.sampled import with_losses
+from pillarsim.arch.circuit.writing import write_solver
 from pillarsim.arch.components.array_power import rail_voltage
 from pillarsim.arch.components.build import build_components
 from pillarsim.arch.components.timing import build_timing
 from pillarsim.arch.compute.activities import DEFAULT_SOURCE, default_activity
 from pillarsim.arch.compute.converters import converter_ranges
 from pillarsim.arch.compute.evaluate import evaluate
-from pillarsim.arch.compute.program import placement_levels, program, programming
+from pillarsim.arch.compute.program import placement_levels, program
 from pillarsim.arch.compute.programmed import ProgrammedLayer
+from pillarsim.arch.compute.programming import programming
 from pillarsim.arch.compute.reading import read_rule
 from pillarsim.arch.costing import cost, programming_cost
 from pillarsim.arch.errors import InputError
-from pillarsim.arch.ir_drop import ir_drop_estimate
+from pillarsim.arch.ir_drop import ir_drop_estimate, ir_drop_solved
 from pillarsim.arch.placement import Placement
 from pillarsim.arch.simulate import simulate, simulate_programming
 from pillarsim.devices.streams import generator, stream_seed
@@ -79,7 +84,13 @@ def run_stages(
     chip: Chip, digest: str, network: Network, options: RunOptions, progress: Progress = silent
 ) -> RunResults:
     """Every stage of a run in order; each takes only the parts of the chip that it depends on."""
-    torch.set_num_threads(1)  # sums of floats must not depend on the machine's cores; the values have their own threads
+    # Sums of floats must not depend on the machine's cores; circuits and values have threads of their own.
+    torch.set_num_threads(1)
+    with threadpool_limits(1):
+        return _stages(chip, digest, network, options, progress)
+
+
+def _stages(chip: Chip, digest: str, network: Network, options: RunOptions, progress: Progress) -> RunResults:
     calibration, test = _datasets(network, chip.mapping.calibration_samples, options)
     components = build_components(chip.hardware)
     timing = build_timing(chip.hardware, components, chip.idle)
@@ -98,10 +109,34 @@ def run_stages(
         program(placement, levels, chip.array, chip.write, chip.bits_per_cell, device_seed(options.seed, number))
         for number in range(options.seeds if test is not None else 1)
     ]
-    written = programming(
-        placement, levels, chip.array, chip.write, chip.bits_per_cell, _rails(chip), device_seed(options.seed, 0)
+    temperature_k, first_device = chip.technology.temperature, device_seed(options.seed, 0)
+    arrays = solve_arrays(
+        placement,
+        levels,
+        programmed,
+        read_rule(chip.array, chip.weights, chip.input, chip.readout, chip.bits_per_cell),
+        chip.array,
+        temperature_k,
+        column_gain=chip.readout.column_gain,
+        images=calibration.images,
+        seed=first_device,
+        threads=options.threads,
+        progress=lambda done, total: progress("circuits", done, total),
     )
-    accuracy, layers, source = _values(chip, network, placement, programmed, calibration, test, options, progress)
+    exact = chip.array.circuit == "exact"
+    written = programming(
+        placement,
+        levels,
+        chip.array,
+        chip.write,
+        chip.bits_per_cell,
+        _rails(chip),
+        first_device,
+        write_solver(chip.array, chip.write, temperature_k, first_device) if exact else None,
+    )
+    accuracy, layers, source = _values(chip, network, placement, arrays.devices, calibration, test, options, progress)
+    if arrays.sampled is not None:
+        layers = tuple(with_losses(layer, sampled) for layer, sampled in zip(layers, arrays.sampled, strict=True))
     activity = Activity(layers, written, source)
     trace = simulate(
         placement,
@@ -124,7 +159,10 @@ def run_stages(
         idle=chip.idle,
         timing=timing,
     )
-    drop = ir_drop_estimate(placement, levels, activity, chip.array, chip.bits_per_cell, chip.technology.temperature)
+    if arrays.sampled is not None:
+        drop = ir_drop_solved(arrays.sampled)
+    else:
+        drop = ir_drop_estimate(placement, levels, activity, chip.array, chip.bits_per_cell, temperature_k)
     return RunResults(
         chip=chip,
         chip_digest=digest,
@@ -138,7 +176,8 @@ def run_stages(
         programming=programming_cost(programming_trace, written, components),
         components=components,
         ir_drop=drop,
-        warnings=cautions(drop, components),
+        sampled=arrays.sampled,
+        warnings=cautions(drop, components, arrays.sampled),
         options=_options_json(options, calibration, test),
         seed=options.seed,
         versions=versions(),

@@ -52,6 +52,7 @@ class Hardware(Section):
                 f"weights.bits_per_cell: expected at most {auto_bits_per_cell(self.array.cell)} "
                 f"(the cell has {self.array.cell.levels} levels), found {self.bits_per_cell}"
             )
+        self._check_binary_inputs()
         if self.readout.neuron is not None and self.weights.accumulate_bits == "analog":
             raise ValueError(
                 "weights.accumulate_bits: expected 'digital' with integrate_and_fire (counters add the bits)"
@@ -71,6 +72,20 @@ class Hardware(Section):
         if self.array.geometry == "planar" and not passive and self.write.scheme != "isolated":
             raise ValueError("write.scheme: expected 'isolated' for cells with an access transistor")
         return self
+
+    def _check_binary_inputs(self) -> None:
+        """Nonlinear cells and select lines know two inputs: 0 and the read voltage."""
+        if self.input.coding != "amplitude" or self.input.chunk_bits == 1:
+            return
+        for key, value, binary in (
+            ("array.cell.iv.model", self.array.cell.iv.model, self.array.cell.iv.model != "linear"),
+            ("array.reading", self.array.read_mode, self.array.read_mode == "select_line"),
+        ):
+            if binary:
+                raise ValueError(
+                    f"input.coding: expected bit_serial or pulse_width, since {key} '{value}' takes binary inputs, "
+                    f"found amplitude with dac_bits {self.input.chunk_bits}"
+                )
 
     @property
     def bits_per_cell(self) -> int:

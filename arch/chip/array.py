@@ -21,8 +21,12 @@ from pillarsim.arch.units import (
     ResistanceOrZero,
     Time,
     Voltage,
+    VoltageOrZero,
     show_quantity,
 )
+from pillarsim.devices.polynomial import LARGEST_V, polynomial_conductance_s
+
+_STEEPEST = 200  # times V0: beyond, the sinh law's numbers mean nothing
 
 
 class StatePair(Section):
@@ -39,11 +43,42 @@ class StuckCells(Section):
     hrs: Fraction = 0.0
 
 
-class CellCard(Section):
-    """A two-terminal resistive cell with equally spaced conductance levels between 1/hrs and 1/lrs.
+class CurrentVoltage(Section):
+    """How a cell's current rises with voltage. Cells that are not linear take binary inputs: 0 or the read voltage.
 
-    Modelled: log-normal programming error of each write pulse, Gaussian read noise, stuck cells.
-    Left out here: nonlinear I-V, drift, endurance.
+    linear      I = G V
+    sinh        I = G V0 sinh(V / V0), V0 = `voltage`
+    polynomial  I = G V + NL2(G) V^2 + NL3(G) V^3 of HfO2, 50 to 225 uS, up to 0.5 V (Milo et al., IRPS 2021)
+    """
+
+    model: Literal["linear", "sinh", "polynomial"] = "linear"
+    voltage: Voltage | None = Field(default=None, description="V0 of the sinh law")
+    stated_at: VoltageOrZero = Field(
+        default=0.0, description="sinh only: the voltage at which lrs and hrs hold; 0: the slope at 0 V"
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> CurrentVoltage:
+        if (self.model == "sinh") != (self.voltage is not None):
+            raise ValueError("voltage: expected exactly where model is 'sinh'")
+        if self.stated_at and self.model != "sinh":
+            raise ValueError("stated_at: expected only with model 'sinh'")
+        if self.voltage is not None and self.stated_at > _STEEPEST * self.voltage:
+            raise ValueError(f"stated_at: expected at most {_STEEPEST} times voltage, found {self.stated_at:g} V")
+        return self
+
+    def rise(self, volts: float) -> float:
+        """Conductance I / V of a sinh cell at `volts` over its slope at 0 V; 1 of other cells."""
+        if self.voltage is None or volts == 0:
+            return 1.0
+        return math.sinh(volts / self.voltage) / (volts / self.voltage)
+
+
+class CellCard(Section):
+    """A two-terminal resistive cell whose levels are equally spaced in conductance at the read voltage.
+
+    Modelled: nonlinear I-V, log-normal programming error of each write pulse, Gaussian read noise, stuck cells.
+    Left out here: drift, endurance.
     """
 
     lrs: Resistance = Field(description="Low-resistance state")
@@ -57,6 +92,7 @@ class CellCard(Section):
         default=0.0, le=1, description="Standard deviation of a cell's current in one read, relative"
     )
     stuck: StuckCells = Field(default=StuckCells())
+    iv: CurrentVoltage = CurrentVoltage()
     technology: str = label("", "material stack")
     reference: str = label("", "where the numbers come from")
 
@@ -80,6 +116,7 @@ class LineResistance(Section):
     driver: ResistanceOrZero = 0.0
     sense: ResistanceOrZero = 0.0
     select_on: ResistanceOrZero = Field(default=0.0, description="On-resistance of a pillar's select transistor")
+    select_off: Resistance | None = Field(default=None, description="Its off-resistance; none: open")
 
 
 class LineCapacitance(Section):
@@ -104,16 +141,39 @@ class Access(Section):
         return self
 
 
+# word lines -> what may carry the inputs, the default first
+READINGS: dict[str, tuple[str, ...]] = {
+    "finger": ("layer_parallel", "layer_serial"),
+    "plane": ("word_line", "select_line"),
+    "comb": ("word_line",),
+    "comb2": ("word_line",),
+}
+_VERTICAL_KEYS = (
+    "layers", "word_lines", "rows_per_finger", "reading", "staircase_step", "select_transistor_area",
+)  # fmt: skip
+
+
 class Array(Section):
     """A crossbar. Planar: rows x columns cells. Vertical: layers x rows x columns, columns x rows pillars.
 
-    Inputs of a planar array are its rows; those of a vertical `finger` array are layers x rows.
-    Wires are ideal in the values (an estimate of the IR drop is reported); they set read time and energy.
+    Inputs of a planar array are its rows. A vertical array's stand on word-line electrodes or on select lines:
+    layer_parallel  finger: all layers' fingers of the pillar rows that are on, layers x rows on a read
+    layer_serial    finger: the same rows' fingers of one layer a read, the other layers at 0 V
+    select_line     plane: one layer at read voltage a read, binary inputs on the select lines
+    word_line       plane, comb, comb2: one pillar row on, an input on each electrode that it touches
+    Wires: `ideal` leaves them out of the values and estimates what that hides; `exact` solves them.
     """
 
     geometry: Literal["planar", "vertical"] = "planar"
     layers: int = Field(default=1, ge=1, le=1024)
     word_lines: Literal["plane", "comb", "comb2", "finger"] | None = None
+    rows_per_finger: int = Field(default=1, ge=1, le=2, description="Pillar rows that a finger of a comb touches")
+    reading: Literal["layer_parallel", "layer_serial", "select_line", "word_line"] | None = Field(
+        default=None, description="Vertical: what carries the inputs; default layer_parallel (finger) or word_line"
+    )
+    circuit: Literal["ideal", "exact"] = Field(
+        default="ideal", description="Whether values, read energy and half-select use the solved array circuit"
+    )
     rows: int = Field(ge=1, le=65536)
     columns: int = Field(ge=1, le=65536)
     max_active_rows: int | None = Field(default=None, ge=1, description="Rows on at once; default and larger: all")
@@ -139,12 +199,13 @@ class Array(Section):
     @model_validator(mode="after")
     def _geometry(self) -> Array:
         if self.geometry == "planar":
-            for name in ("layers", "word_lines", "staircase_step", "select_transistor_area"):
+            for name in _VERTICAL_KEYS:
                 if name in self.model_fields_set and getattr(self, name) not in (1, None, 0.0):
                     raise ValueError(f"{name}: expected only with geometry 'vertical'")
             for name, value in (
                 ("resistance.pillar_segment", self.resistance.pillar_segment),
                 ("resistance.select_on", self.resistance.select_on),
+                ("resistance.select_off", self.resistance.select_off),
                 ("capacitance.pillar_segment", self.capacitance.pillar_segment),
             ):
                 if value:
@@ -153,18 +214,65 @@ class Array(Section):
             raise ValueError("word_lines: expected plane, comb, comb2 or finger for a vertical array")
         elif self.access.device != "none":
             raise ValueError("access: expected device 'none' for a vertical array (pillars have select transistors)")
+        elif self.reading not in (None, *READINGS[self.word_lines]):
+            wanted = " or ".join(READINGS[self.word_lines])
+            raise ValueError(f"reading: expected {wanted} with word_lines '{self.word_lines}', found '{self.reading}'")
+        if self.rows_per_finger > 1 and self.word_lines != "comb":
+            raise ValueError("rows_per_finger: expected only with word_lines 'comb'")
+        if self.read_mode == "word_line" and self.max_active_rows not in (None, 1):
+            raise ValueError(
+                f"max_active_rows: expected 1 with reading 'word_line' (one pillar row is on at a time), "
+                f"found {self.max_active_rows}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _cell_law(self) -> Array:
+        iv = self.cell.iv
+        if iv.model != "linear" and self.access.on_resistance:
+            raise ValueError(f"cell.iv.model: expected 'linear' with access.on_resistance, found '{iv.model}'")
+        if iv.voltage is not None and self.read_voltage > _STEEPEST * iv.voltage:
+            raise ValueError(f"read_voltage: expected at most {_STEEPEST} times cell.iv.voltage ({iv.voltage:g} V)")
+        if iv.model == "polynomial" and self.geometry == "vertical":
+            raise ValueError("cell.iv.model: expected linear or sinh for a vertical array, found 'polynomial'")
+        if iv.model == "polynomial" and self.read_voltage > LARGEST_V:
+            raise ValueError(
+                f"read_voltage: expected at most {LARGEST_V} V, where the polynomial law was fitted, "
+                f"found {self.read_voltage:g} V"
+            )
         return self
 
     @property
+    def read_mode(self) -> str | None:
+        """What carries the inputs of a vertical array; None of a planar one."""
+        return None if self.word_lines is None else self.reading or READINGS[self.word_lines][0]
+
+    @property
+    def sides(self) -> int:
+        """Cells of one column in a pillar row and layer: 2 between the fingers of a comb2."""
+        return 2 if self.word_lines == "comb2" else 1
+
+    @property
     def inputs(self) -> int:
-        """Input lines: rows of a planar array, layers x rows of a vertical one."""
-        return self.rows * self.layers
+        """Cells of one column, each an input of its own: rows of a planar array, layers x rows (x 2 of comb2)."""
+        return self.rows * self.layers * self.sides
+
+    @property
+    def active_rows(self) -> int:
+        """Rows, or pillar rows, that are on at once."""
+        if self.read_mode == "word_line":
+            return 1
+        return self.rows if self.max_active_rows is None else min(self.max_active_rows, self.rows)
+
+    @property
+    def layer_by_layer(self) -> bool:
+        """Whether a read takes inputs of one layer only."""
+        return self.read_mode in ("layer_serial", "select_line")
 
     @property
     def active_inputs(self) -> int:
-        """Input lines that can be on at once."""
-        rows = self.rows if self.max_active_rows is None else min(self.max_active_rows, self.rows)
-        return rows * self.layers
+        """Inputs that can be on at once."""
+        return self.active_rows * (1 if self.layer_by_layer else self.layers * self.sides)
 
     @property
     def cells(self) -> int:
@@ -178,9 +286,16 @@ class Array(Section):
 
     @property
     def conductance_range(self) -> tuple[float, float]:
-        """(lowest, highest) conductance in siemens that a read sees, access device included."""
-        low, high = self.cell.hrs, self.cell.lrs
-        return 1 / (low + self.series_resistance), 1 / (high + self.series_resistance)
+        """(lowest, highest) I / V in siemens at the read voltage, access device included."""
+        low, high = (self.read_conductance_s(ohm) for ohm in (self.cell.hrs, self.cell.lrs))
+        return low, high
+
+    def read_conductance_s(self, ohm: float) -> float:
+        """I / V at the read voltage of a cell whose card states `ohm`, access device included."""
+        iv = self.cell.iv
+        if iv.model == "polynomial":
+            return polynomial_conductance_s(1 / ohm, self.read_voltage)
+        return iv.rise(self.read_voltage) / iv.rise(iv.stated_at) / (ohm + self.series_resistance)
 
 
 def auto_bits_per_cell(cell: CellCard) -> int:

@@ -17,10 +17,13 @@ _CHOICES: dict[KeyPath, tuple[str, tuple[KeyPath, ...]]] = {
     ("array", "geometry"): (
         "planar",
         (
-            ("layers",), ("word_lines",), ("staircase_step",), ("select_transistor_area",), ("access",),
-            ("resistance", "pillar_segment"), ("resistance", "select_on"), ("capacitance", "pillar_segment"),
+            ("layers",), ("word_lines",), ("rows_per_finger",), ("reading",), ("staircase_step",),
+            ("select_transistor_area",), ("access",), ("resistance", "pillar_segment"), ("resistance", "select_on"),
+            ("resistance", "select_off"), ("capacitance", "pillar_segment"),
         ),
     ),
+    ("array", "word_lines"): ("", (("rows_per_finger",), ("reading",), ("max_active_rows",))),
+    ("array", "cell", "iv", "model"): ("linear", (("voltage",), ("stated_at",))),
     ("array", "access", "device"): ("none", (("on_resistance",), ("off_current",))),
     ("readout", "converter"): (
         "sar_adc", (("model",), ("rate",), ("range",), ("calibration_percentile",), ("neuron",)),

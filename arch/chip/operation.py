@@ -137,6 +137,10 @@ class Readout(Section):
         description="Largest possible sum, or the calibration data's; an LSB is 2^k unit steps",
     )
     calibration_percentile: float = Field(default=99.99, gt=0, le=100, description="Of |sums|, for range 'calibrated'")
+    column_gain: Literal["nominal", "calibrated"] = Field(
+        default="nominal",
+        description="calibrated: each output's gain trimmed so that all inputs on give the sum of the targets",
+    )
     model: Literal["isaac_isca_2016", "survey_regression", "zigzag_28nm", "comparators"] | None = Field(
         default=None,
         description="Cost model; default survey_regression for sar_adc, comparators for the others",

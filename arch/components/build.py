@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 
 from pillarsim.arch.chip import ROLES, Hardware, Level, Part
 from pillarsim.arch.components.array_clock import ArrayClock, array_clock, partial_sum_bits, weights_per_array_row
-from pillarsim.arch.components.array_power import full_read_energy_j
+from pillarsim.arch.components.array_power import electrodes, full_read_energy_j
 from pillarsim.arch.components.card_costs import Use, bits_cost, find_card, part_cost
 from pillarsim.arch.components.cards import BitsCard, PartCard
 from pillarsim.arch.components.component import Component
 from pillarsim.arch.components.converter import converter_cost
-from pillarsim.arch.components.peak_rates import array_locked_hz, electrodes, only_costliest, served_hz
+from pillarsim.arch.components.peak_rates import array_locked_hz, only_costliest, served_hz
 from pillarsim.arch.errors import InputError, nearest
 from pillarsim.devices.costs import Action, ComponentCost
 from pillarsim.devices.wires import planar_area_m2, vertical_area_m2

@@ -7,16 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pillarsim.arch.chip import Array, Hardware
+from pillarsim.arch.chip import Hardware
 from pillarsim.arch.components.array_clock import ArrayClock, partial_sum_bits, weights_per_array_row
+from pillarsim.arch.components.array_power import electrodes
 from pillarsim.devices.costs import ComponentCost
-
-
-def electrodes(array: Array) -> int:
-    """Word-line electrodes of one array, each with a driver: rows, or those of the vertical word-line type."""
-    if array.word_lines is None or array.word_lines == "finger":
-        return array.inputs
-    return array.layers * (1 if array.word_lines == "plane" else 2)
 
 
 def array_locked_hz(hardware: Hardware, clock: ArrayClock) -> dict[str, dict[str, float]]:

@@ -36,7 +36,18 @@ def measured(
         charge += float(row_s @ count.drive) * share
         spikes += count.spikes * share
         clipped += count.clipped * share
-    return LayerActivity(layer.name, layer.chunks, drives, power, charge, spikes, conversions(layer, rule), clipped)
+    return LayerActivity(
+        name=layer.name,
+        chunks=layer.chunks,
+        drives=drives,
+        conductance_s=power,
+        sneak_s=0.0,
+        wires_s=0.0,
+        conductance_time=charge,
+        spikes=spikes,
+        conversions=conversions(layer, rule),
+        clipped=clipped,
+    )
 
 
 def default_activity(
@@ -90,7 +101,7 @@ def _default(layer: PlacedLayer, device: ProgrammedLayer, rule: ReadRule) -> Lay
 
 def _default_spikes(layer: PlacedLayer, device: ProgrammedLayer, rule: ReadRule, neuron: SpikeRule) -> float:
     """Spikes of one window with every row at its mean drive: a mean current a read, counted without rounding."""
-    values = device.conductance_s.double().numpy() / rule.step_s
+    values = device.seen_s.double().numpy() / rule.step_s
     columns = values[:1] - values[1:] if rule.pairs else values
     chunks = rule.chunks(layer.matrix.input)
     means = [chunk.high / 2 for chunk in chunks]

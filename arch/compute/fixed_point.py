@@ -65,7 +65,7 @@ def unit_steps(programmed: ProgrammedLayer, rule: ReadRule) -> tuple[NDArray[np.
 
     Contributions are above the HRS: G+ - G- for a pair subtracted in analog, else G - g_min.
     """
-    conductance = programmed.conductance_s.numpy().astype(np.float64) / rule.step_s
+    conductance = programmed.seen_s.numpy().astype(np.float64) / rule.step_s
     variance = (rule.read_noise * conductance) ** 2
     if rule.pairs:
         return conductance[:1] - conductance[1:], variance[:1] + variance[1:]

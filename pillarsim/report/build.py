@@ -14,12 +14,14 @@ from typing import Any
 
 from pillarsim.arch.activity import Activity
 from pillarsim.arch.chip import Chip
+from pillarsim.arch.circuit.sampled import SampledReads
 from pillarsim.arch.components.component import Component
 from pillarsim.arch.costing import Costs, ProgrammingCosts, action_counts
 from pillarsim.arch.errors import ModelError
 from pillarsim.arch.placement import Placement
 from pillarsim.arch.timing import PS
 from pillarsim.arch.trace import ProgrammingTrace, Trace
+from pillarsim.report.circuit import circuit_section
 from pillarsim.workloads.network import Network
 
 SCHEMA_VERSION = 1
@@ -73,6 +75,7 @@ class RunResults:
     programming: ProgrammingCosts
     components: tuple[Component, ...]
     ir_drop: dict[str, Any]
+    sampled: tuple[SampledReads, ...] | None
     warnings: tuple[str, ...]
     options: dict[str, Any]
     seed: int
@@ -129,6 +132,7 @@ def build_report(results: RunResults) -> dict[str, Any]:
             "pulses": results.programming.pulses,
             "cells": results.programming.cells,
             "failed_cells": results.programming.failed,
+            "disturb_v": results.programming.disturb_v,
             "by_component": dict(sorted(results.programming.by_component.items())),
             "not_stated": list(results.programming.unstated),
         },
@@ -137,6 +141,7 @@ def build_report(results: RunResults) -> dict[str, Any]:
         "mapping": _mapping(results),
         "adc": _conversions(results),
         "ir_drop": results.ir_drop,
+        "circuit": circuit_section(results.chip, results.costs, results.sampled, images),
         "activity": {"source": results.activity.source},
         "models": [_model(component) for component in results.components],
         "warnings": list(results.warnings),
@@ -185,6 +190,7 @@ def check_sums(report: dict[str, Any]) -> None:
             sum(layer["energy_j"] for layer in layers) + energy["outside_layers"],
             energy["per_image"],
         ),
+        ("circuit.energy_j", sum(report["circuit"]["energy_j"].values()), energy["by_component"].get("array", 0.0)),
     ]
     for name, parts, total in pairs:
         if not math.isclose(parts, total, rel_tol=1e-9, abs_tol=1e-30):

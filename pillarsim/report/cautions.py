@@ -5,13 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from pillarsim.arch.circuit.sampled import SampledReads
 from pillarsim.arch.components.component import Component
 from pillarsim.arch.ir_drop import IR_DROP_LIMIT
+from pillarsim.report.circuit import LINEAR_LIMIT
 
 
-def cautions(drop: dict[str, Any], components: Sequence[Component]) -> tuple[str, ...]:
-    """Warnings of a run, from its IR drop estimate and its parts."""
-    return (*_ir_drop(drop), *_overrun(components))
+def cautions(
+    drop: dict[str, Any], components: Sequence[Component], sampled: Sequence[SampledReads] | None = None
+) -> tuple[str, ...]:
+    """Warnings of a run, from its IR drop, its sampled reads where circuits were solved, and its parts."""
+    wires = _ir_drop(drop) if drop["model"] == "estimate" else _linear(sampled or ())
+    return (*wires, *_overrun(components))
+
+
+def _linear(sampled: Sequence[SampledReads]) -> tuple[str, ...]:
+    high = [f"{100 * one.linear_rms:.1f} % ({one.name})" for one in sampled if one.linear_rms > LINEAR_LIMIT]
+    if not high:
+        return ()
+    return (
+        f"the linearised arrays miss the solved column currents by {', '.join(high)} (rms), above "
+        f"{100 * LINEAR_LIMIT:.0f} %: the accuracy stands on them",
+    )
 
 
 def _ir_drop(drop: dict[str, Any]) -> tuple[str, ...]:

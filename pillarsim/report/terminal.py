@@ -84,10 +84,8 @@ def _summary(report: dict[str, Any]) -> str:
             f"{report['adc']['conversions'] / report['options']['images']:,.0f} per image    "
             f"clipped: {percent(report['adc']['clipped_fraction'], 4)}    model {report['adc']['model']}",
         ),
-        (
-            "IR drop estimate",
-            _ir_drop(report["ir_drop"]),
-        ),
+        ("IR drop estimate" if report["ir_drop"]["model"] == "estimate" else "IR drop", _ir_drop(report["ir_drop"])),
+        *_circuit(report["circuit"]),
         ("activity", report["activity"]["source"]),
     ]
     for name, section in (("energy", energy), ("leakage", leakage), ("area", area), ("programming", programming)):
@@ -111,10 +109,29 @@ def _accuracy(accuracy: dict[str, Any]) -> str:
 def _ir_drop(drop: dict[str, Any]) -> str:
     if drop["mean"] is None:
         return "the chip file states no wire, driver or sense resistance"
+    how = "the values use ideal wires" if drop["model"] == "estimate" else "solved, in values and energy"
     return (
         f"{percent(drop['mean'])} mean ({drop['layer']}), {percent(drop['worst'])} worst cell with all rows on "
-        f"({drop['worst_layer']}); the values use ideal wires"
+        f"({drop['worst_layer']}); {how}"
     )
+
+
+def _circuit(circuit: dict[str, Any]) -> list[tuple[str, str]]:
+    """Where the arrays' energy goes, and the error of linearised cells where there are any."""
+    lines = []
+    if circuit["model"] == "exact":
+        parts = {name.replace("_", " "): joules for name, joules in circuit["energy_j"].items()}
+        lines.append(("array energy", _largest(parts, "J", len(parts))))
+        lines.append(
+            (
+                "array circuits",
+                f"exact    {circuit['reads_solved']} sampled reads solved in full    "
+                f"rms error of the values' column currents {percent(circuit['linear_rms'], 3)}",
+            )
+        )
+    if circuit["column_gain"] == "calibrated":
+        lines.append(("column gain", "calibrated with every input of an array on"))
+    return lines
 
 
 def _number(value: float | None, unit: str) -> str:

@@ -123,7 +123,7 @@ def test_tables_are_written_whole(tmp_path: Path, capsys: pytest.CaptureFixture[
         (["--samples", "some"], "whole number from 0, or 'all'"),
         (["--data-dir", "no/such/folder"], "no/such/folder"),
         (["--json", "no/such/folder/x.json"], "cannot be written"),
-        (["--set", "array={geometry: vertical, word_lines: comb, layers: 2, access: {device: none}}"], "finger"),
+        (["vrram_finger_8layer", "--set", "array.reading=select_line"], "layer_parallel or layer_serial"),
         (["--set", "readout.bits=3", "--set", "readout.model=survey_regression"], "bits"),
     ],
 )

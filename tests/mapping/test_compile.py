@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pillarsim.arch.chip import Chip
 from pillarsim.arch.chip.load import load_chip
-from pillarsim.arch.errors import FitError, InputError
+from pillarsim.arch.errors import FitError
 from pillarsim.arch.placement import Placement
 from pillarsim.mapping import compile_network
 from pillarsim.workloads.network import Conv2d, Flatten, Linear, Network, Relu
@@ -102,13 +102,6 @@ def test_missing_arrays_are_counted() -> None:
     """18 rows in 2 blocks of 16 and 80 rows in 5, one column block each, are 7 arrays; the chip has 4."""
     with pytest.raises(FitError, match=r"needs 7 arrays and the chip has 4: 3 missing"):
         compiled(chip("tile.count={x: 1, y: 1}", "tile.arrays=4", "array.rows=16", "array.columns=64"))
-
-
-def test_other_word_lines_are_refused_by_name() -> None:
-    """A vertical array with word lines other than fingers cannot run in this version."""
-    vertical = "array={geometry: vertical, word_lines: plane, layers: 2, access: {device: none}}"
-    with pytest.raises(InputError, match="takes 'finger'"):
-        compiled(chip(vertical, "write.scheme=half"))
 
 
 def test_digest_names_the_placement() -> None:
