@@ -18,6 +18,8 @@ COMMANDS = {
     "show": "Print a chip as a tree: area, leakage, peak power, every number with its source.",
     "check": "Validate a chip file.",
     "array": "Solve array circuits, planar or vertical, from case files.",
+    "leakage": "Leakage, read margin and disturb of an array against layers, size, voltage and scheme.",
+    "reproduce": "Show a paper's claims beside what is simulated.",
     "init": "Write a commented starter chip file.",
     "schema": "Print the JSON Schema of chip files.",
 }

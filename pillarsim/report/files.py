@@ -11,7 +11,12 @@ from pillarsim.arch.errors import InputError
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` (UTF-8) to `path` by way of a temporary file beside it; an existing file is replaced.
+    """Write `text` in UTF-8; see `write_bytes`."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write `content` to `path` by way of a temporary file beside it; an existing file is replaced.
 
     A link is followed; a device or pipe is written to, since it cannot be replaced.
 
@@ -21,15 +26,15 @@ def write_text(path: Path, text: str) -> None:
         raise InputError(f"{path}: cannot be written (it is a folder)")
     path = path.resolve()  # a link keeps pointing where it did
     if path.exists() and not path.is_file():
-        _write_through(path, text)
+        _write_through(path, content)
         return
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror or error})") from None
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
         os.chmod(name, 0o666 & ~_umask())  # mkstemp makes it private; give it the usual permissions
         os.replace(name, path)
     except BaseException as error:
@@ -40,10 +45,10 @@ def write_text(path: Path, text: str) -> None:
         raise
 
 
-def _write_through(path: Path, text: str) -> None:
+def _write_through(path: Path, content: bytes) -> None:
     """Write to a device or pipe, which cannot be replaced."""
     try:
-        path.write_text(text, encoding="utf-8")
+        path.write_bytes(content)
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror or error})") from None
 

@@ -1,0 +1,59 @@
+"""The rows of `pillarsim reproduce` by name. A row's module is imported when it runs.
+
+A row's module has `simulate(quick, progress) -> Result` and `draw(result) -> matplotlib Figure`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from pillarsim.arch.errors import InputError, nearest
+from pillarsim.reproduce.claims import Result
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# (stage, done, total)
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One paper: its name, one line about it, and the module that simulates it."""
+
+    name: str
+    line: str
+    module: str
+
+    def simulate(self, quick: bool, progress: Progress) -> Result:
+        """Simulate the row."""
+        result = import_module(self.module).simulate(quick, progress)
+        assert isinstance(result, Result)
+        return result
+
+    def draw(self, result: Result) -> Figure:
+        """Draw the series of a result. Needs matplotlib."""
+        figure: Figure = import_module(self.module).draw(result)
+        return figure
+
+
+ROWS = {
+    row.name: row
+    for row in (
+        Row(
+            "chen2021",
+            "Chen et al. 2021, leakage current and read margin of HfO2/TaOx 3-D vertical RRAM",
+            "pillarsim.reproduce.chen2021",
+        ),
+    )
+}
+
+
+def find_row(name: str) -> Row:
+    """Return a row by name; raises InputError with the nearest name."""
+    if name not in ROWS:
+        raise InputError(f"no row {name!r}: expected {', '.join(('list', *ROWS))}{nearest(name, ('list', *ROWS))}")
+    return ROWS[name]
