@@ -5,17 +5,18 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pillarsim.devices.circuits.case import solve
-    from pillarsim.devices.circuits.effective import effective_matrix
+    from pillarsim.devices.circuits.effective import effective_matrices, effective_matrix
     from pillarsim.devices.circuits.errors import CircuitError
 
 # Public name -> the module that defines it; loaded on first use, since solving circuits needs scipy.
 _PUBLIC: dict[str, str] = {
     "CircuitError": "pillarsim.devices.circuits.errors",
+    "effective_matrices": "pillarsim.devices.circuits.effective",
     "effective_matrix": "pillarsim.devices.circuits.effective",
     "solve": "pillarsim.devices.circuits.case",
 }
 
-__all__ = ["CircuitError", "effective_matrix", "solve"]
+__all__ = ["CircuitError", "effective_matrices", "effective_matrix", "solve"]
 
 
 def __getattr__(name: str) -> object:

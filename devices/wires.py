@@ -115,12 +115,15 @@ def ir_drop(lines: Lines, conductance_s: float, active_rows: int, density: float
     n, height, on = lines.columns, lines.cells_on, min(active_rows, lines.rows)
     past = lines.rows - on  # segments that carry the whole column's current
     column = on * (lines.sense_ohm + past * lines.bit_line_ohm)
-    mean = height * lines.select_ohm + lines.pillar_ohm * _pillar(lines, _mean_path, (lines.layers + 1) / 2)
-    mean += height * (column + lines.bit_line_ohm * _mean_path(on))
-    mean = density * mean + n * lines.fingers_on * lines.driver_ohm + lines.word_line_ohm * _mean_path(n)
-    worst = height * lines.select_ohm + lines.pillar_ohm * _pillar(lines, _last_path, lines.layers)
-    worst += height * (column + lines.bit_line_ohm * _last_path(on))
-    worst = density * worst + n * lines.fingers_on * lines.driver_ohm + lines.word_line_ohm * _last_path(n)
+    # A cell that conducts carries its own current at any density; a pillar has too few others to leave that out.
+    pillar_density = density + (1 - density) / height
+    select = height * lines.select_ohm
+    mean = density * height * (column + lines.bit_line_ohm * _mean_path(on))
+    mean += pillar_density * (select + lines.pillar_ohm * _pillar(lines, _mean_path, (lines.layers + 1) / 2))
+    mean += n * lines.fingers_on * lines.driver_ohm + lines.word_line_ohm * _mean_path(n)
+    worst = density * height * (column + lines.bit_line_ohm * _last_path(on))
+    worst += pillar_density * (select + lines.pillar_ohm * _pillar(lines, _last_path, lines.layers))
+    worst += n * lines.fingers_on * lines.driver_ohm + lines.word_line_ohm * _last_path(n)
     return IrDrop(_loaded(conductance_s * mean), _loaded(conductance_s * worst))
 
 

@@ -28,7 +28,7 @@ from pillarsim.devices.circuits import CircuitError, Reads, solve_reads
 from pillarsim.devices.streams import stream_seed
 
 READS_PER_LAYER = 128  # read vectors that are solved in full
-ARRAYS_PER_LAYER = 8  # arrays, with one row group each, that they are dealt to
+ARRAYS_PER_LAYER = 4  # arrays, with one row group each, that they are dealt to
 _IMAGES = 8  # calibration images that they come from
 
 Floats = NDArray[np.float64]

@@ -6,7 +6,7 @@ matrix Y, and the segment makes of it K Y with K = (1 + r Y)^-1. Any resistance 
 rows x columns^3, so the side with fewer lines is the one kept dense.
 
 All arrays of a stack take the same steps, each with its own numbers only, so the result of an array is the same, bit
-for bit, alone and in any stack.
+for bit, alone and in any stack. Above 128 columns the number of BLAS threads may change last digits.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pillarsim.devices.circuits.row_ladder import between, eliminate_rows
 
 Array = NDArray[np.float64]
 
-_STACK_BYTES = 2**19  # of one admittance of each array in work: several of them then stay in a core's cache
+_STACK_BYTES = 2**21  # of one admittance of each array in work: large enough for two threads to gain
 _BLOCK = 32  # columns up to which LAPACK inverts faster than products of halves do
 # (1 - K) / r equals K Y and saves a product; its error of eps / r counts by the resistance to the end of the column.
 _FAST_RATIO = 1e3
@@ -143,15 +143,17 @@ def _inverse(matrix: Array) -> Array:
 
 
 def _block_inverse(matrix: Array) -> Array:
-    found, failed = np.empty(matrix.shape), 0
-    for array, into in zip(matrix, found, strict=True):
+    upper, failed = np.empty(matrix.shape), 0
+    for array, into in zip(matrix, upper, strict=True):
         # The upper triangle of rows is the lower triangle of LAPACK's columns.
-        factor, place = lapack.dpotrf(array.T, lower=1, clean=0)
+        factor, place = lapack.dpotrf(array.T, lower=1)
         failed |= place
-        into[...] = lapack.dpotri(factor, lower=1, overwrite_c=1)[0].T
+        # Not dpotri: the digits of its result depend on the number of BLAS threads.
+        into[...] = lapack.dtrtri(factor, lower=1, overwrite_c=1)[0].T
+    found = upper @ upper.mT
     if failed or not (np.einsum("bii->bi", found) > 0).all():  # not a number is not above 0
         raise CircuitError("g: the conductances of an array span more than double precision can solve")
-    return mirrored_upper(found)
+    return found
 
 
 @cache
