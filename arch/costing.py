@@ -133,8 +133,11 @@ def _array_rows(
             rows.append(EnergyRow("regulator", "read", active.name, reads, loss_j, "dynamic"))
         off = windows * off_cells(layer, array.rows)
         if array.access.off_current and off:
-            leak_j = off * array.access.off_current * rail_v * read_s
+            leak_j = off * array.access.off_current * array.read_voltage * read_s
             rows.append(EnergyRow("array", "off transistors", active.name, reads, leak_j, "leakage"))
+            if technology.regulator == "linear":
+                loss_j = leak_j * (rail_v / array.read_voltage - 1)
+                rows.append(EnergyRow("regulator", "off transistors", active.name, reads, loss_j, "leakage"))
     return rows
 
 

@@ -7,23 +7,26 @@ from typing import Any
 from hypothesis import strategies as st
 
 from pillarsim.arch.chip import Chip, chip_from_data
+from pillarsim.arch.chip.array import READINGS
 
 Data = dict[str, Any]
 _STATES = st.sampled_from(["on", "clock_gated", "gated"])
 
 
 def chips() -> st.SearchStrategy[Chip]:
-    """Valid chips: every converter, weight scheme and input coding, planar and finger arrays, 1 to 16 bits."""
+    """Valid chips: every converter, weight scheme, input coding and kind of array, ideal and solved, 1 to 16 bits."""
     return chip_data().map(chip_from_data)
 
 
 @st.composite
 def chip_data(draw: st.DrawFn) -> Data:
     """Data of a valid chip file, as the reader gives it."""
-    vertical = draw(st.booleans())
-    cell = draw(_cells())
+    vertical, solved, linear = draw(st.booleans()), draw(st.booleans()), draw(st.booleans())
+    cell = draw(_cells()) | ({} if linear else {"iv": draw(_sinh())})
     weights, readout = draw(_weights(cell["levels"])), draw(_readout())
-    array = draw(_vertical_array() if vertical else _planar_array())
+    array = draw(_vertical_array(solved) if vertical else _planar_array(solved, linear))
+    binary = not linear or array.get("reading") == "select_line"
+    isolated = not vertical and array["access"]["device"] == "transistor"
     if readout["converter"] == "integrate_and_fire":
         array["read_time"] = "derived"
         weights["accumulate_bits"] = "digital"
@@ -33,12 +36,12 @@ def chip_data(draw: st.DrawFn) -> Data:
         "off_chip": {"component": "offchip_serial", "bandwidth": "6.4 GB/s", "latency": "5 ns"},
         "global_buffer": {"component": "sram_cacti", "size": "64 KiB", "width": 128},
         "mesh": draw(_mesh()),
-        "tile": draw(_tile()),
+        "tile": draw(_tile(solved)),
         "array": array | {"cell": cell},
         "weights": weights,
-        "input": draw(_inputs()),
+        "input": draw(_inputs(binary)),
         "readout": readout,
-        "write": draw(_write(vertical)),
+        "write": draw(_write(isolated)),
         "idle": draw(_idle()),
         "mapping": {
             "replicas": draw(st.sampled_from([1, 1, 2])),
@@ -76,31 +79,46 @@ def _cells(draw: st.DrawFn) -> Data:
 
 
 @st.composite
-def _planar_array(draw: st.DrawFn) -> Data:
-    return draw(_shape()) | {
-        "geometry": "planar",
-        "cell_pitch": "222 nm",
-        "access": {"device": "transistor", "on_resistance": draw(st.sampled_from(["0 Ohm", "25 kOhm"]))},
-    }
+def _sinh(draw: st.DrawFn) -> Data:
+    return {"model": "sinh", "voltage": draw(st.sampled_from(["0.15 V", "0.3 V", "1 V"])), "stated_at": "0.5 V"}
 
 
 @st.composite
-def _vertical_array(draw: st.DrawFn) -> Data:
-    return draw(_shape()) | {
+def _planar_array(draw: st.DrawFn, solved: bool, linear: bool) -> Data:
+    passive = draw(st.booleans())
+    ohm = draw(st.sampled_from(["0 Ohm", "25 kOhm"])) if linear else "0 Ohm"
+    access = {"device": "none"} if passive else {"device": "transistor", "on_resistance": ohm, "off_current": "10 pA"}
+    return draw(_shape(solved)) | {"geometry": "planar", "cell_pitch": "222 nm", "access": access}
+
+
+@st.composite
+def _vertical_array(draw: st.DrawFn, solved: bool) -> Data:
+    word_lines, reading = draw(st.sampled_from([(lines, way) for lines, ways in READINGS.items() for way in ways]))
+    array: Data = draw(_shape(solved)) | {
         "geometry": "vertical",
-        "word_lines": "finger",
-        "layers": draw(st.integers(1, 8)),
+        "word_lines": word_lines,
+        "reading": reading,
+        "layers": draw(st.integers(1, 3 if solved else 8)),
         "cell_pitch": "200 nm",
         "staircase_step": "500 nm",
         "select_transistor_area": "0.01 um2",
     }
+    if word_lines == "comb":
+        array["rows_per_finger"] = draw(st.integers(1, 2))
+    if reading == "word_line":
+        array.pop("max_active_rows", None)
+    pillars = {"pillar_segment": "10 Ohm", "select_on": "5 kOhm", "select_off": draw(st.sampled_from([None, "1 GOhm"]))}
+    if draw(st.booleans()):
+        array["resistance"] = array["resistance"] | pillars
+    return array
 
 
 @st.composite
-def _shape(draw: st.DrawFn) -> Data:
+def _shape(draw: st.DrawFn, solved: bool) -> Data:
     shape: Data = {
-        "rows": draw(st.sampled_from([1, 7, 16, 64, 128])),
-        "columns": draw(st.sampled_from([2, 8, 33, 64, 128])),
+        "circuit": "exact" if solved else "ideal",
+        "rows": draw(st.sampled_from([1, 7, 16] if solved else [1, 7, 16, 64, 128])),
+        "columns": draw(st.sampled_from([2, 8, 33] if solved else [2, 8, 33, 64, 128])),
         "read_voltage": draw(st.sampled_from(["0.1 V", "0.2 V", "0.6 V"])),
         "read_time": draw(st.sampled_from(["derived", "10 ns", "100 ns"])),
         "read_energy": draw(st.sampled_from(["derived", "30 pJ"])),
@@ -129,8 +147,10 @@ def _weights(draw: st.DrawFn, levels: int) -> Data:
 
 
 @st.composite
-def _inputs(draw: st.DrawFn) -> Data:
-    coding = draw(st.sampled_from(["bit_serial", "amplitude", "pulse_width"]))
+def _inputs(draw: st.DrawFn, binary: bool) -> Data:
+    coding = draw(
+        st.sampled_from(["bit_serial", "pulse_width"] if binary else ["bit_serial", "amplitude", "pulse_width"])
+    )
     bits = draw(st.integers(1, 16))
     inputs: Data = {"coding": coding, "bits": bits, "driver": {"component": "driver_1b"}}
     if coding == "amplitude":
@@ -148,6 +168,7 @@ def _readout(draw: st.DrawFn) -> Data:
         "bits": 1 if converter == "sense_amp" else draw(st.integers(4 if converter == "sar_adc" else 1, 10)),
         "columns_shared": draw(st.sampled_from([1, 8, 128])),
         "sample_hold": draw(st.sampled_from([None, "sample_hold"])),
+        "column_gain": draw(st.sampled_from(["nominal", "calibrated"])),
     }
     if converter == "integrate_and_fire":
         return readout | {"neuron": draw(_neurons())}
@@ -172,9 +193,9 @@ def _neurons(draw: st.DrawFn) -> Data:
 
 
 @st.composite
-def _write(draw: st.DrawFn, vertical: bool) -> Data:
+def _write(draw: st.DrawFn, isolated: bool) -> Data:
     write: Data = {
-        "scheme": draw(st.sampled_from(["half", "third", "ground"])) if vertical else "isolated",
+        "scheme": "isolated" if isolated else draw(st.sampled_from(["half", "third", "ground"])),
         "voltage": "2.0 V",
         "pulse": "50 ns",
         "cells_at_once": draw(st.sampled_from([1, 16, 1000])),
@@ -200,7 +221,7 @@ def _mesh(draw: st.DrawFn) -> Data:
 
 
 @st.composite
-def _tile(draw: st.DrawFn) -> Data:
+def _tile(draw: st.DrawFn, many: bool) -> Data:
     parts: Data = {
         "bus": {"component": "bus_wire", "width": draw(st.sampled_from([64, 384]))},
         "shift_add": {"component": "shift_add", "count": 4},
@@ -208,13 +229,13 @@ def _tile(draw: st.DrawFn) -> Data:
         "output_register": {"component": "register_file"},
     }
     shared: Data = {
-        "count": {"x": draw(st.integers(1, 4)), "y": draw(st.integers(1, 4))},
+        "count": {"x": draw(st.integers(3 if many else 1, 4)), "y": draw(st.integers(3 if many else 1, 4))},
         "buffer": {"component": "sram_cacti", "size": "8 KiB", "width": 128, "ports": draw(st.integers(1, 2))},
         "adder": {"component": "adder_32b"},
         "activation": {"component": "relu"},
         "pooling": {"component": "maxpool"},
     }
-    arrays = draw(st.integers(1, 16))
+    arrays = draw(st.integers(12 if many else 1, 16))
     if draw(st.booleans()):
         return shared | parts | {"arrays": arrays}
     bus = {"bus": parts.pop("bus")}

@@ -24,7 +24,7 @@ from pillarsim.arch.units import (
     VoltageOrZero,
     show_quantity,
 )
-from pillarsim.devices.polynomial import LARGEST_V, polynomial_conductance_s
+from pillarsim.devices.polynomial import HIGHEST_S, LARGEST_V, LOWEST_S, polynomial_conductance_s
 
 _STEEPEST = 200  # times V0: beyond, the sinh law's numbers mean nothing
 
@@ -102,6 +102,13 @@ class CellCard(Section):
             raise ValueError(
                 f"hrs: expected above lrs ({show_quantity(self.lrs, 'Ohm')}), found {show_quantity(self.hrs, 'Ohm')}"
             )
+        if self.iv.model == "polynomial":
+            for name, ohm in (("lrs", self.lrs), ("hrs", self.hrs)):
+                if not 1 / HIGHEST_S <= ohm <= 1 / LOWEST_S:
+                    raise ValueError(
+                        f"{name}: expected {1 / HIGHEST_S / 1e3:.4g} to {1 / LOWEST_S / 1e3:.4g} kOhm, "
+                        f"where the polynomial law was fitted, found {show_quantity(ohm, 'Ohm')}"
+                    )
         if self.stuck.lrs + self.stuck.hrs > 1:
             raise ValueError("stuck: expected lrs + hrs of at most 1")
         return self

@@ -2,7 +2,8 @@
 
 Linear cells: the effective matrix of each array, exact for every input. Nonlinear cells: the effective matrix of the
 array linearised about its operating point with every input of a read at the read voltage, exact there and at 0 V.
-Inputs on select lines: the current of each pillar with every select line of a read on.
+Inputs on select lines: the current of each pillar with every select line of a read on; what leaks through switches
+that are off belongs to no input and shows in the error of sampled reads.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from dataclasses import replace
 import torch
 
 from pillarsim.arch.compute.programmed import ProgrammedLayer
+from pillarsim.arch.errors import InputError
 from pillarsim.arch.placement import PlacedLayer
 
 
@@ -23,7 +24,10 @@ def calibrate_gains(
     programmed: Sequence[ProgrammedLayer],
     analog_pairs: bool,
 ) -> tuple[ProgrammedLayer, ...]:
-    """Return the programmed layers with each output's gain in `effective_s`; targets: the same with ideal cells."""
+    """Return the programmed layers with each output's gain in `effective_s`; targets: the same with ideal cells.
+
+    Raises InputError where an output carries no current with every input on, so that no gain mends it.
+    """
     return tuple(
         _calibrated(layer, target, one, analog_pairs)
         for layer, target, one in zip(layers, targets, programmed, strict=True)
@@ -39,5 +43,10 @@ def _calibrated(
     for block in layer.row_blocks:
         rows = slice(block.start, block.stop)
         expected, found = (part[:, rows].sum(dim=axes, keepdim=True) for part in (wanted, seen))
+        if bool((found <= 0).any()):
+            raise InputError(
+                f"readout.column_gain: layer '{layer.name}': {int((found <= 0).sum())} of {found.numel()} outputs "
+                "carry no current with every input on; expected arrays that lose less, or 'nominal'"
+            )
         trimmed[:, rows] = seen[:, rows] * (expected / found)
     return replace(programmed, effective_s=trimmed.float())

@@ -2,6 +2,7 @@
 
 Weights sit in the corner next to drivers, select transistors and sense circuits, so a block of n inputs and c columns
 is the circuit of a smaller array. Cells that hold no weight are unformed and carry nothing.
+Left out: the sheet of a plane beyond its block, which would carry some of its current beside it.
 
 Inputs of a vertical array, i from 0: where a read takes whole pillar rows (layer_parallel, word_line), i counts sides,
 then layers, then rows; where it takes one layer (layer_serial, select_line), i counts rows, then layers.

@@ -19,7 +19,7 @@ from pillarsim.arch.chip import Array, Write
 from pillarsim.arch.circuit.effective import ArrayTask, array_tasks
 from pillarsim.arch.circuit.spec import slopes_s
 from pillarsim.arch.compute.physical import array_part
-from pillarsim.arch.compute.programming import PulsePower, Solver
+from pillarsim.arch.compute.programming import PulsePower, Solver, group_maxima
 from pillarsim.arch.errors import InputError
 from pillarsim.arch.placement import PlacedLayer
 from pillarsim.devices.circuits import CircuitError, WritePulse, solve_write
@@ -56,12 +56,13 @@ def sample_writes(
     """
     sets: list[WritePulse] = []
     resets: list[WritePulse] = []
-    for number in generator.choice(len(tasks), size=GROUPS_PER_LAYER):
+    parts = [array_part(pulses, task.layer, task.placed) for task in tasks]
+    weights = np.array([group_maxima(part, write.cells_at_once)[0] for part in parts])
+    for number in generator.choice(len(tasks), size=GROUPS_PER_LAYER, p=weights / weights.sum()):
         task = tasks[number]
-        slopes = slopes_s(array, array_part(conductance_s, task.layer, task.placed).double().numpy())
-        counts = array_part(pulses, task.layer, task.placed).numpy()
-        row, columns, selected = _pulse(counts, write.cells_at_once, generator)
+        row, columns, selected = _pulse(parts[number].numpy(), write.cells_at_once, generator)
         try:
+            slopes = slopes_s(array, array_part(conductance_s, task.layer, task.placed).double().numpy())
             sets.append(_solve(task, slopes, row, selected, write.scheme, write.voltage))
             if write.reset is not None:
                 resets.append(_solve(task, slopes, row, columns, write.scheme, -write.reset.voltage))

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from pillarsim.arch.chip.load import load_chip
+from pillarsim.arch.chip.load import LoadedChip, load_chip
 from pillarsim.job import RunOptions, run
+from pillarsim.workloads.network import Network
 from pillarsim.workloads.topology import load_network
+from tests.laws.test_any_chip import NETWORK
 
 
 def results(report: dict[str, Any]) -> dict[str, Any]:
@@ -23,7 +25,24 @@ def results(report: dict[str, Any]) -> dict[str, Any]:
 )
 def test_window_equals_operation(chip: str, workload: str, images: int) -> None:
     """Every number of the report is the same, not merely close."""
-    loaded, network = load_chip(chip), load_network(workload)
+    agree(load_chip(chip), load_network(workload), images)
+
+
+@pytest.mark.parametrize(
+    "sets",
+    [
+        ("array.reading=layer_serial", "array.max_active_rows=2"),
+        ("array.word_lines=plane", "array.reading=select_line", "array.max_active_rows=2"),
+        ("array.word_lines=comb2",),
+    ],
+)
+def test_details_agree_for_vertical_readings(sets: tuple[str, ...]) -> None:
+    """Reads layer by layer and row by row are the same events in both details."""
+    agree(load_chip("vrram_finger_8layer", ("array.layers=3", "array.rows=4", *sets)), NETWORK, 2)
+
+
+def agree(loaded: LoadedChip, network: Network, images: int) -> None:
+    """Hold the two details of one run against each other."""
     options = RunOptions(samples=0, images=images, detail="operation")
     every, closed = run(loaded, network, options), run(loaded, network, replace(options, detail="window"))
     assert results(every) == results(closed)
