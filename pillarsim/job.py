@@ -123,7 +123,7 @@ def _stages(chip: Chip, digest: str, network: Network, options: RunOptions, prog
         threads=options.threads,
         progress=lambda done, total: progress("circuits", done, total),
     )
-    exact = chip.array.circuit == "exact"
+    solved_writes = chip.array.circuit == "exact" and chip.array.cell.iv.model != "polynomial"
     written = programming(
         placement,
         levels,
@@ -132,7 +132,7 @@ def _stages(chip: Chip, digest: str, network: Network, options: RunOptions, prog
         chip.bits_per_cell,
         _rails(chip),
         first_device,
-        write_solver(chip.array, chip.write, temperature_k, first_device) if exact else None,
+        write_solver(chip.array, chip.write, temperature_k, first_device) if solved_writes else None,
     )
     accuracy, layers, source = _values(chip, network, placement, arrays.devices, calibration, test, options, progress)
     if arrays.sampled is not None:
@@ -177,7 +177,7 @@ def _stages(chip: Chip, digest: str, network: Network, options: RunOptions, prog
         components=components,
         ir_drop=drop,
         sampled=arrays.sampled,
-        warnings=cautions(drop, components, arrays.sampled),
+        warnings=cautions(chip.array, drop, components, arrays.sampled),
         options=_options_json(options, calibration, test),
         seed=options.seed,
         versions=versions(),

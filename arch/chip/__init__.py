@@ -9,8 +9,9 @@ from typing import Any, Self
 
 from pydantic import model_validator
 
-from pillarsim.arch.chip.array import Access, Array, CellCard, auto_bits_per_cell
+from pillarsim.arch.chip.array import Access, Array
 from pillarsim.arch.chip.base import Section, label
+from pillarsim.arch.chip.cell import STEEPEST, CellCard, auto_bits_per_cell
 from pillarsim.arch.chip.hierarchy import ROLES, Buffer, Bus, Level, Mapping, Mesh, OffChip, Part, Tile
 from pillarsim.arch.chip.operation import Idle, Input, Neuron, Readout, Verify, Weights, Write
 from pillarsim.arch.chip.technology import Supply, Technology
@@ -47,6 +48,12 @@ class Hardware(Section):
             if volts > highest:
                 listed = ", ".join(f"{name} {value:g} V" for name, value in rails.items())
                 raise ValueError(f"{key}: expected at most the highest declared supply ({listed}), found {volts:g} V")
+        v0 = self.array.cell.iv.voltage
+        for key, volts in wanted.items():
+            if v0 is not None and volts > STEEPEST * v0:
+                raise ValueError(
+                    f"{key}: expected at most {STEEPEST} times array.cell.iv.voltage ({v0:g} V), found {volts:g} V"
+                )
         if self.bits_per_cell > auto_bits_per_cell(self.array.cell):
             raise ValueError(
                 f"weights.bits_per_cell: expected at most {auto_bits_per_cell(self.array.cell)} "
@@ -65,6 +72,10 @@ class Hardware(Section):
             raise ValueError(
                 f"array.columns: an array of {self.array.columns} column(s) is too small for one weight slice; "
                 f"expected at least {self.weights.polarities}"
+            )
+        if self.array.geometry == "vertical" and self.write.scheme == "isolated":
+            raise ValueError(
+                "write.scheme: expected half, third or ground for a vertical array (pillars share their transistors)"
             )
         passive = self.array.access.device == "none" and self.array.geometry == "planar"
         if passive and self.write.scheme == "isolated":

@@ -1,8 +1,9 @@
-"""Write groups drawn from the programming, each solved in full: half-selected cells, wires, and disturb.
+"""Write groups drawn from the programming, each solved in full: written and half-selected cells, wires, disturb.
 
 A group is the cells of one row that are written at once; a pulse of it selects those that still need one. The array
-holds its programmed conductances, biased by the write circuit's scheme. Means over the drawn pulses, weighted as
-pulses are, carry over to all pulses of a layer. Erase pulses select a whole group of the same rows, with V reversed.
+holds its programmed conductances, biased by the write circuit's scheme. Pulses are drawn as often as they are given;
+an erase pulse selects a whole group, with V reversed. Half-selected cells: the mean power of the drawn pulses stands
+for all. Written cells and wires: the ratio to V^2 G of the same cells does, since it varies less than the power.
 Left out: how a selected cell's conductance changes within its pulse. The sources of V/2, V/3 and 2V/3 are taken as
 ideal: their own losses are not charged.
 """
@@ -19,7 +20,7 @@ from pillarsim.arch.chip import Array, Write
 from pillarsim.arch.circuit.effective import ArrayTask, array_tasks
 from pillarsim.arch.circuit.spec import slopes_s
 from pillarsim.arch.compute.physical import array_part
-from pillarsim.arch.compute.programming import PulsePower, Solver, group_maxima
+from pillarsim.arch.compute.programming import PulsePower, Solver, cells_power_w, group_maxima
 from pillarsim.arch.errors import InputError
 from pillarsim.arch.placement import PlacedLayer
 from pillarsim.devices.circuits import CircuitError, WritePulse, solve_write
@@ -54,27 +55,48 @@ def sample_writes(
 
     Raises InputError where a circuit has no solution.
     """
-    sets: list[WritePulse] = []
-    resets: list[WritePulse] = []
+    sets = _sampled(tasks, conductance_s, pulses, array, write, write.voltage, generator)
+    if write.reset is None:
+        return sets, None
+    once = torch.ones_like(pulses)  # an erase pulse for every group, and all of its cells
+    return sets, _sampled(tasks, conductance_s, once, array, write, -write.reset.voltage, generator)
+
+
+def _sampled(
+    tasks: Sequence[ArrayTask],
+    conductance_s: torch.Tensor,
+    pulses: torch.Tensor,
+    array: Array,
+    write: Write,
+    volts: float,
+    generator: np.random.Generator,
+) -> PulsePower:
+    found: list[WritePulse] = []
+    ideal_w = 0.0
     parts = [array_part(pulses, task.layer, task.placed) for task in tasks]
     weights = np.array([group_maxima(part, write.cells_at_once)[0] for part in parts])
     for number in generator.choice(len(tasks), size=GROUPS_PER_LAYER, p=weights / weights.sum()):
         task = tasks[number]
-        row, columns, selected = _pulse(parts[number].numpy(), write.cells_at_once, generator)
+        row, columns = _pulse(parts[number].numpy(), write.cells_at_once, generator)
+        cells_s = array_part(conductance_s, task.layer, task.placed).double().numpy()
+        ideal_w += cells_power_w(array, abs(volts), float(cells_s[row, columns].sum()))
         try:
-            slopes = slopes_s(array, array_part(conductance_s, task.layer, task.placed).double().numpy())
-            sets.append(_solve(task, slopes, row, selected, write.scheme, write.voltage))
-            if write.reset is not None:
-                resets.append(_solve(task, slopes, row, columns, write.scheme, -write.reset.voltage))
+            found.append(_solve(task, slopes_s(array, cells_s), row, columns, write.scheme, volts))
         except CircuitError as error:
             raise InputError(f"write.scheme: layer '{task.layer.name}', a sampled write: {error}") from None
-    return _mean(sets), _mean(resets) if resets else None
+    return PulsePower(
+        ideal=ideal_w / len(found),
+        selected=sum(pulse.selected_w for pulse in found) / len(found),
+        half_select=sum(pulse.other_w for pulse in found) / len(found),
+        wires=sum(pulse.wires_w for pulse in found) / len(found),
+        disturb_v=max(pulse.disturb_v for pulse in found),
+    )
 
 
 def _pulse(
     counts: NDArray[np.integer], cells_at_once: int, generator: np.random.Generator
-) -> tuple[int, NDArray[np.intp], NDArray[np.intp]]:
-    """Draw one pulse among all of an array: its row, the columns of its group, and those still to be written."""
+) -> tuple[int, NDArray[np.intp]]:
+    """Draw one pulse among all of an array: its row, and the columns of its group that still need it."""
     rows, columns = counts.shape
     width = min(cells_at_once, columns)
     padded = np.pad(counts, ((0, 0), (0, -columns % width)))
@@ -84,7 +106,7 @@ def _pulse(
     row, group = divmod(flat, longest.shape[1])
     number = int(generator.integers(longest[row, group]))
     members = np.arange(group * width, min((group + 1) * width, columns))
-    return row, members, members[counts[row, members] > number]
+    return row, members[counts[row, members] > number]
 
 
 def _solve(
@@ -100,13 +122,3 @@ def _solve(
         if len(place) > 2:
             spec["sel_side"] = place[2]
     return solve_write(spec | {"mode": "memory", "scheme": scheme, "v": volts}, block.circuit_cells(slopes))
-
-
-def _mean(pulses: Sequence[WritePulse]) -> PulsePower:
-    count = len(pulses)
-    return PulsePower(
-        selected=sum(pulse.selected_w for pulse in pulses) / count,
-        half_select=sum(pulse.other_w for pulse in pulses) / count,
-        wires=sum(pulse.wires_w for pulse in pulses) / count,
-        disturb_v=max(pulse.disturb_v for pulse in pulses),
-    )

@@ -17,13 +17,18 @@ from pillarsim.arch.chip import Array, Write
 from pillarsim.arch.compute.physical import array_part, physical
 from pillarsim.arch.compute.program import LayerLevels, cell_states, write_rule, written_cells
 from pillarsim.arch.placement import PlacedLayer, Placement
-from pillarsim.devices.halfselect import half_selected
+from pillarsim.devices.halfselect import half_selected_pulses, partial_voltage
 
 
 @dataclass(frozen=True)
 class PulsePower:
-    """Mean power (W) of a pulse of one write group: in written cells, in all others, in wires; largest disturb (V)."""
+    """Mean power (W) of a pulse of one write group, and the largest voltage (V) over a cell that it does not write.
 
+    ideal: V^2 G of the cells that it writes; selected, half_select, wires: solved, in those cells, in all others, in
+    wires with drivers and switches.
+    """
+
+    ideal: float
     selected: float
     half_select: float
     wires: float
@@ -34,9 +39,9 @@ class PulsePower:
 Solver = Callable[[PlacedLayer, torch.Tensor, torch.Tensor], tuple[PulsePower, PulsePower | None]]
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Energy:
-    """Joules of SET and of RESET pulses, each in written cells, half-selected cells and wires."""
+    """Joules of SET or of RESET pulses in written cells, half-selected cells and wires."""
 
     cells: float = 0.0
     half_select: float = 0.0
@@ -47,16 +52,36 @@ class _Energy:
         return self.cells + self.half_select + self.wires
 
 
-@dataclass
-class _Tally:
-    """Counts over the arrays of a layer: pulses of groups in order, groups, and what the closed form needs."""
+@dataclass(frozen=True)
+class _Pulses:
+    """All pulses of one kind: voltage, width; summed I / V (S) of written and of half-selected cells, over pulses.
 
-    group_pulses: list[int]
-    groups: list[int]
-    pulses: int = 0
-    failed: int = 0
-    pulsed_s: float = 0.0
-    written: int = 0
+    groups_s: seconds of pulses, summed over write groups.
+    """
+
+    volts: float
+    width_s: float
+    written_s: float
+    half_s: float
+    groups_s: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Written:
+    """One layer written: pulses of groups and groups, array by array; and what replica 0 was solved from.
+
+    pulsed_s: summed I / V of cells times their pulses; half_set_s, half_reset_s: the same of half-selected cells.
+    """
+
+    group_pulses: tuple[int, ...]
+    groups: tuple[int, ...]
+    pulses: int
+    failed: int
+    cells: int
+    pulsed_s: float
+    half_set_s: float
+    half_reset_s: float
+    first: tuple[torch.Tensor, torch.Tensor]
 
 
 def programming(
@@ -89,66 +114,84 @@ def _layer_programming(
     seed: int,
     solver: Solver | None,
 ) -> LayerProgramming:
-    states, rule = cell_states(array, bits_per_cell), write_rule(write)
-    tally, sets, resets = _Tally([], []), _Energy(), _Energy()
-    solved = None
-    for replica, arrays in enumerate(layer.replicas):
-        written = written_cells(layer.name, replica, levels, states, rule, seed)
-        conductance, counts = (physical(x) for x in (written.conductance_s, written.pulses))
-        if replica == 0 and solver is not None and write.scheme != "isolated":
-            solved = solver(layer, conductance, counts)
-        tally.pulses += int(counts.sum())
-        tally.failed += int(written.failed.sum())
-        tally.pulsed_s += float((conductance.double() * counts).sum())
-        tally.written += conductance.numel()
-        for placed in arrays:
-            part = array_part(counts, layer, placed)
-            total, number = group_maxima(part, write.cells_at_once)
-            tally.group_pulses.append(total)
-            tally.groups.append(number)
-            if solved is None:
-                mean_s = float(array_part(conductance, layer, placed).double().mean())
-                pulses = int(part.sum())
-                sets.half_select += _half_select_j(
-                    array, write.scheme, write.voltage, write.pulse, mean_s, pulses, total
-                )
-                if write.reset is not None:
-                    volts, pulse = write.reset.voltage, write.reset.pulse
-                    resets.half_select += _half_select_j(
-                        array, write.scheme, volts, pulse, mean_s, part.numel(), number
-                    )
-    if solved is None:
-        mean_s = float(states.targets_s().mean())
-        sets.cells = _cells_j(array, write.voltage, write.pulse, tally.pulsed_s)
-        if write.reset is not None:
-            resets.cells = _cells_j(array, write.reset.voltage, write.reset.pulse, mean_s * tally.written)
-        disturb_v = _disturb_v(write)
-    else:
-        sets = _solved_j(solved[0], sum(tally.group_pulses) * write.pulse)
-        if write.reset is not None and solved[1] is not None:
-            resets = _solved_j(solved[1], sum(tally.groups) * write.reset.pulse)
-        disturb_v = max(power.disturb_v for power in solved if power is not None)
-    verify_j = 0.0
-    if write.verify is not None:
-        verify_j = array.read_voltage**2 * tally.pulsed_s * write.verify.read_time
+    written = _write_layer(layer, levels, array, write, bits_per_cell, seed)
+    set_power = reset_power = None
+    if solver is not None and write.scheme != "isolated":
+        set_power, reset_power = solver(layer, *written.first)
+    set_s = sum(written.group_pulses) * write.pulse
+    sets = _energy(
+        array, write.scheme, _Pulses(write.voltage, write.pulse, written.pulsed_s, written.half_set_s, set_s), set_power
+    )
+    verify_j, resets = 0.0, _Energy()
     loss_j = sets.total * (rail_voltages[write.voltage] / write.voltage - 1)
-    loss_j += verify_j * (rail_voltages[array.read_voltage] / array.read_voltage - 1)
+    if write.verify is not None:
+        verify_j = cells_power_w(array, array.read_voltage, written.pulsed_s) * write.verify.read_time
+        loss_j += verify_j * (rail_voltages[array.read_voltage] / array.read_voltage - 1)
     if write.reset is not None:
-        loss_j += resets.total * (rail_voltages[write.reset.voltage] / write.reset.voltage - 1)
+        volts, pulse = write.reset.voltage, write.reset.pulse
+        erased_s = float(cell_states(array, bits_per_cell).targets_s().mean()) * written.cells
+        reset_s = sum(written.groups) * pulse
+        resets = _energy(
+            array, write.scheme, _Pulses(volts, pulse, erased_s, written.half_reset_s, reset_s), reset_power
+        )
+        loss_j += resets.total * (rail_voltages[volts] / volts - 1)
+    disturbs = [power.disturb_v for power in (set_power, reset_power) if power is not None]
     return LayerProgramming(
         name=layer.name,
         cells=layer.cells,
-        pulses=tally.pulses,
+        pulses=written.pulses,
         resets=layer.cells if write.reset is not None else 0,
-        group_pulses=tuple(tally.group_pulses),
-        groups=tuple(tally.groups),
+        group_pulses=written.group_pulses,
+        groups=written.groups,
         cell_energy_j=sets.cells + resets.cells + verify_j,
         half_select_j=sets.half_select + resets.half_select,
         wires_j=sets.wires + resets.wires,
         rail_loss_j=loss_j,
-        disturb_v=disturb_v,
-        failed=tally.failed,
+        disturb_v=max(disturbs, default=_disturb_v(write)),
+        failed=written.failed,
     )
+
+
+def _write_layer(
+    layer: PlacedLayer, levels: torch.Tensor, array: Array, write: Write, bits_per_cell: int, seed: int
+) -> _Written:
+    """Draw the pulses of every replica and count them."""
+    states, rule = cell_states(array, bits_per_cell), write_rule(write)
+    column_cells = array.rows if array.geometry == "planar" else array.layers * array.sides
+    drawn = [written_cells(layer.name, number, levels, states, rule, seed) for number in range(len(layer.replicas))]
+    columns = [(physical(one.conductance_s), physical(one.pulses)) for one in drawn]
+    group_pulses, groups, half_set_s, half_reset_s = [], [], 0.0, 0.0
+    for (conductance, counts), arrays in zip(columns, layer.replicas, strict=True):
+        for placed in arrays:
+            part = array_part(counts, layer, placed)
+            total, number = group_maxima(part, write.cells_at_once)
+            group_pulses.append(total)
+            groups.append(number)
+            mean_s = float(array_part(conductance, layer, placed).double().mean())
+            lines = (write.scheme, array.columns, column_cells)
+            half_set_s += mean_s * half_selected_pulses(*lines, cell_pulses=int(part.sum()), group_pulses=total)
+            half_reset_s += mean_s * half_selected_pulses(*lines, cell_pulses=part.numel(), group_pulses=number)
+    return _Written(
+        group_pulses=tuple(group_pulses),
+        groups=tuple(groups),
+        pulses=sum(int(counts.sum()) for _, counts in columns),
+        failed=sum(int(one.failed.sum()) for one in drawn),
+        cells=sum(conductance.numel() for conductance, _ in columns),
+        pulsed_s=sum(float((conductance.double() * counts).sum()) for conductance, counts in columns),
+        half_set_s=half_set_s,
+        half_reset_s=half_reset_s,
+        first=columns[0],
+    )
+
+
+def _energy(array: Array, scheme: str, pulses: _Pulses, power: PulsePower | None) -> _Energy:
+    """Energy of all pulses of one kind: in closed form, or with the solved `power`."""
+    cells_j = cells_power_w(array, pulses.volts, pulses.written_s) * pulses.width_s
+    if power is None:
+        half_w = cells_power_w(array, partial_voltage(scheme, pulses.volts), pulses.half_s)
+        return _Energy(cells_j, half_w * pulses.width_s)
+    share = cells_j / power.ideal
+    return _Energy(share * power.selected, power.half_select * pulses.groups_s, share * power.wires)
 
 
 def group_maxima(pulses: torch.Tensor, cells_at_once: int) -> tuple[int, int]:
@@ -160,33 +203,13 @@ def group_maxima(pulses: torch.Tensor, cells_at_once: int) -> tuple[int, int]:
     return int(grouped.amax(dim=2).sum()), rows * grouped.shape[1]
 
 
-def _half_select_j(
-    array: Array, scheme: str, volts: float, pulse_s: float, mean_s: float, cell_pulses: int, group_pulses: int
-) -> float:
-    """Energy in half-selected cells of one array, at the mean I / V at the read voltage."""
-    part = half_selected(
-        scheme,
-        volts,
-        row_cells=array.columns,
-        column_cells=array.rows if array.geometry == "planar" else array.layers * array.sides,
-        cell_pulses=cell_pulses,
-        group_pulses=group_pulses,
-    )
-    return _cells_j(array, part.volts, pulse_s, mean_s * part.cell_pulses)
-
-
-def _cells_j(array: Array, volts: float, pulse_s: float, read_s: float) -> float:
-    """V^2 G t of cells with summed I / V `read_s` at the read voltage."""
+def cells_power_w(array: Array, volts: float, read_s: float) -> float:
+    """V^2 G of cells whose I / V at the read voltage sum to `read_s` siemens."""
     iv = array.cell.iv
-    return volts**2 * read_s * (iv.rise(volts) / iv.rise(array.read_voltage)) * pulse_s
-
-
-def _solved_j(power: PulsePower, seconds: float) -> _Energy:
-    return _Energy(power.selected * seconds, power.half_select * seconds, power.wires * seconds)
+    return volts**2 * read_s * (iv.rise(volts) / iv.rise(array.read_voltage))
 
 
 def _disturb_v(write: Write) -> float:
     """Largest voltage over a cell that is not written, ideal wires."""
-    volts = [write.voltage] + ([write.reset.voltage] if write.reset is not None else [])
-    none = {"row_cells": 1, "column_cells": 1, "cell_pulses": 0, "group_pulses": 0}
-    return max(half_selected(write.scheme, one, **none).volts for one in volts)
+    volts = max(write.voltage, 0.0 if write.reset is None else write.reset.voltage)
+    return partial_voltage(write.scheme, volts)

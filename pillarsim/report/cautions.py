@@ -5,18 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from pillarsim.arch.chip import Array
 from pillarsim.arch.circuit.sampled import SampledReads
 from pillarsim.arch.components.component import Component
 from pillarsim.arch.ir_drop import IR_DROP_LIMIT
+from pillarsim.devices.polynomial import LARGEST_V
 from pillarsim.report.circuit import LINEAR_LIMIT
 
 
 def cautions(
-    drop: dict[str, Any], components: Sequence[Component], sampled: Sequence[SampledReads] | None = None
+    array: Array, drop: dict[str, Any], components: Sequence[Component], sampled: Sequence[SampledReads] | None = None
 ) -> tuple[str, ...]:
-    """Warnings of a run, from its IR drop, its sampled reads where circuits were solved, and its parts."""
+    """Warnings of a run, from its array, its IR drop, its sampled reads where circuits were solved, and its parts."""
     wires = _ir_drop(drop) if drop["model"] == "estimate" else _linear(sampled or ())
-    return (*wires, *_overrun(components))
+    return (*wires, *_writes(array), *_overrun(components))
+
+
+def _writes(array: Array) -> tuple[str, ...]:
+    if array.circuit == "ideal" or array.cell.iv.model != "polynomial":
+        return ()
+    return (
+        f"the polynomial law was fitted up to {LARGEST_V:g} V: programming energy and disturb are in closed form, with "
+        "ideal wires and cells that keep their conductance at the read voltage",
+    )
 
 
 def _linear(sampled: Sequence[SampledReads]) -> tuple[str, ...]:

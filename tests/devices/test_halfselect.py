@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pillarsim.devices.halfselect import HalfSelected, half_selected
-
-
-def taken(scheme: str) -> HalfSelected:
-    return half_selected(scheme, 3.0, row_cells=4, column_cells=3, cell_pulses=5, group_pulses=5)
+from pillarsim.devices.halfselect import half_selected_pulses, partial_voltage
 
 
 @pytest.mark.parametrize(
@@ -22,17 +18,18 @@ def taken(scheme: str) -> HalfSelected:
 )
 def test_schemes_by_hand(scheme: str, volts: float, cells: int) -> None:
     """A 3 x 4 array written cell by cell: the biased neighbours at their fraction of V."""
-    assert taken(scheme).volts == pytest.approx(volts)
-    assert taken(scheme).cell_pulses == cells
+    assert partial_voltage(scheme, 3.0) == pytest.approx(volts)
+    assert half_selected_pulses(scheme, 4, 3, cell_pulses=5, group_pulses=5) == cells
 
 
 def test_unknown_scheme() -> None:
     """A scheme outside the convention is an error."""
     with pytest.raises(ValueError, match="diagonal"):
-        taken("diagonal")
+        partial_voltage("diagonal", 3.0)
+    with pytest.raises(ValueError, match="diagonal"):
+        half_selected_pulses("diagonal", 4, 3, cell_pulses=5, group_pulses=5)
 
 
 def test_cells_that_are_done_wait_half_selected() -> None:
     """All 4 cells of a row at once, three done after 1 pulse and one after 10: the three wait through 9 pulses."""
-    found = half_selected("half", 3.0, row_cells=4, column_cells=1, cell_pulses=13, group_pulses=10)
-    assert found.cell_pulses == 3 * 9
+    assert half_selected_pulses("half", 4, 1, cell_pulses=13, group_pulses=10) == 3 * 9

@@ -49,7 +49,9 @@ def test_the_section_by_hand() -> None:
 def test_layers_above_the_limit_are_named(errors: tuple[float, float], named: list[str]) -> None:
     """Each layer whose linearised cells miss by more than 5 %, and none at the limit."""
     drop: dict[str, Any] = {"model": "solved", "mean": 0.5, "layer": "one", "worst": 0.5, "worst_layer": "one"}
-    found = cautions(drop, (), (reads("one", errors[0]), reads("two", errors[1])))
+    found = cautions(
+        load_chip("hfox_planar_128").chip.array, drop, (), (reads("one", errors[0]), reads("two", errors[1]))
+    )
     assert len(found) == (1 if named else 0)
     assert all(text in found[0] for text in named)
 

@@ -303,7 +303,7 @@ def test_cells_are_named_changed_or_written_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("base", "child"),
     [
-        ("hfox_planar_128", "array: {geometry: vertical, layers: 2, word_lines: finger}"),
+        ("hfox_planar_128", "array: {geometry: vertical, layers: 2, word_lines: finger}\nwrite: {scheme: half}"),
         ("vrram_finger_8layer", "array: {geometry: planar}\nwrite: {scheme: half}"),
         ("hfox_planar_128", "array: {access: {device: none}}\nwrite: {scheme: third}"),
         ("hfox_planar_128", "readout: {converter: ramp_adc}"),

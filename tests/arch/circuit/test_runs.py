@@ -256,3 +256,16 @@ def test_a_circuit_without_a_solution_is_named(monkeypatch: pytest.MonkeyPatch) 
     loaded = load_chip(preset, (*SMALL, *sets, "array.circuit=exact"))
     with pytest.raises(InputError, match=r"array\.circuit: layer 'conv', array at tile 0, slot 0: the circuit is sing"):
         run(loaded, NETWORK, OPTIONS)
+
+
+def test_a_write_beyond_the_sinh_laws_numbers_is_refused() -> None:
+    """2 V at V0 = 2 mV is e^1000: refused by key, not by an overflow."""
+    sets = ("array.cell.iv={model: sinh, voltage: 2 mV, stated_at: 0.4 V}", "array.read_voltage=0.4 V")
+    with pytest.raises(InputError, match=r"write\.voltage: expected at most 200 times array\.cell\.iv\.voltage"):
+        load_chip("vrram_finger_8layer", sets)
+
+
+def test_a_vertical_array_has_no_isolated_cells() -> None:
+    """A pillar's cells share one transistor, so a write half-selects them."""
+    with pytest.raises(InputError, match=r"write\.scheme: expected half, third or ground for a vertical array"):
+        load_chip("vrram_finger_8layer", ("write.scheme=isolated",))
