@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-
 from pillarsim.arch.chip.load import load_chip
 from pillarsim.job import RunOptions, run
 from pillarsim.workloads.topology import load_network
+from tests.near import near
 
 OPTIONS = RunOptions(samples=20, seeds=1, images=2)
 
@@ -27,17 +26,17 @@ def test_an_ideal_regulator_loses_nothing() -> None:
     """The regulator's loss is (rail / read voltage - 1) of the array's energy, and gone when ideal."""
     linear, ideal = energies(), energies("technology.regulator=ideal")
     assert "regulator" not in ideal
-    assert linear["array"] == pytest.approx(ideal["array"])
-    assert linear["regulator"] == pytest.approx(3.5 * linear["array"])
+    assert linear["array"] == near(ideal["array"])
+    assert linear["regulator"] == near(3.5 * linear["array"])
 
 
 def test_holding_arrays_through_conversions_costs_energy() -> None:
     """Without sample-and-hold an array stays biased for 1 + 8 x 10 ns instead of 1 ns a read."""
     light = "array.capacitance.word_line_segment=0 fF"  # leaves what goes with time
     read = energies(light)["array"]
-    assert energies(light, "readout.sample_hold=null")["array"] == pytest.approx(81 * read, rel=1e-3)
+    assert energies(light, "readout.sample_hold=null")["array"] == near(81 * read, rel=1e-3)
     analog = energies(light, "readout.sample_hold=null", "weights.accumulate_bits=analog")["array"]
-    assert analog == pytest.approx((8 + 80) / 8 * read, rel=0.05)  # coarser codes: other inputs to later layers
+    assert analog == near((8 + 80) / 8 * read, rel=0.05)  # coarser codes: other inputs to later layers
 
 
 def test_off_transistors_leak_when_rows_stay_off() -> None:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pillarsim.arch.units import parse_fraction, parse_quantity, show_quantity
+from tests.near import near
 
 
 @pytest.mark.parametrize(
@@ -86,4 +87,4 @@ def test_messages_show_engineering_notation() -> None:
 @given(st.floats(min_value=1e-14, max_value=9e13))
 def test_shown_values_read_back(value: float) -> None:
     """What a message shows is the value to three digits."""
-    assert parse_quantity(show_quantity(value, "V"), "voltage") == pytest.approx(value, rel=6e-3)
+    assert parse_quantity(show_quantity(value, "V"), "voltage") == near(value, rel=6e-3)

@@ -13,6 +13,7 @@ from pillarsim.cli import status
 from pillarsim.cli.array import command
 from pillarsim.devices import solve
 from pillarsim.devices.circuits.netlist import netlist
+from tests.near import near
 
 YAML = """
 geometry: 2d
@@ -59,9 +60,9 @@ def test_reference_case_is_solved_to_a_file(shared: Path, tmp_path: Path) -> Non
         assert found.keys() == reference.keys()
         for key in ("i_col_sum", "power"):
             if key in reference:
-                assert found[key] == pytest.approx(reference[key], rel=1e-7)
+                assert found[key] == near(reference[key], rel=1e-7)
         if "margin" in reference:
-            assert found["margin"] == pytest.approx(reference["margin"], rel=1e-7)
+            assert found["margin"] == near(reference["margin"], rel=1e-7)
 
 
 def test_yaml_case_with_a_pattern(tmp_path: Path) -> None:
@@ -136,8 +137,8 @@ def test_check_prints_both_results(tmp_path: Path) -> None:
     assert check["tolerance"] == 1e-6
     assert set(check["options"]) == {"sel_lrs", "sel_hrs"}
     (row,) = [line.split() for line in text.splitlines() if line.split()[0] == "sel_hrs.i_sense"]
-    assert float(row[1]) == pytest.approx(case["results"]["sel_hrs"]["i_sense"], rel=1e-13)
-    assert float(row[2]) == pytest.approx(float(row[1]), rel=1e-8)
+    assert float(row[1]) == near(case["results"]["sel_hrs"]["i_sense"], rel=1e-13)
+    assert float(row[2]) == near(float(row[1]), rel=1e-8)
     assert "ngspice solved sel_lrs with reltol=1e-9 abstol=1e-18 vntol=1e-13" in text
 
 

@@ -14,6 +14,7 @@ from pillarsim.cli import status
 from pillarsim.cli.leakage import command
 from pillarsim.devices.circuits import ConvergenceError, solve
 from pillarsim.leakage import study
+from tests.near import near
 
 CASE = """
 geometry: 3d
@@ -106,7 +107,7 @@ def test_conclusions(case: Path) -> None:
     arguments = (case, "--layers", "1,4,16", "--voltage", "0.4,0.8,1.6", "--margin", "30%", "--leakage-limit", "1.5 uA")
     found = data(*arguments)["conclusions"]
     assert found["thresholds"]["read_margin"] == 0.3
-    assert found["thresholds"]["leakage_a"] == pytest.approx(1.5e-6)
+    assert found["thresholds"]["leakage_a"] == near(1.5e-6)
     assert found["thresholds"]["disturb_v"] == 1.0
     assert found["largest_layers"] == 16
     assert found["lowest_voltage_v"] == 0.4

@@ -15,6 +15,7 @@ from pillarsim.devices.converter_costs import (
     tabulated,
     zigzag_28nm,
 )
+from tests.near import near
 
 COMPARATOR = CircuitPart(2e-15, 40e-12, 3e-9, "comparator", "a source")
 COUNTER = CircuitPart(5e-15, 60e-12, 7e-9, "counter", "another source")
@@ -32,8 +33,8 @@ def test_survey_regression_gives_its_published_values(
     bits: int, node: int, rate: float, energy: float, area: float
 ) -> None:
     """Energy and area of the regression at ten points, to the digits printed."""
-    assert survey_energy_j(bits, node * 1e-9, rate) * 1e12 == pytest.approx(energy, rel=0.006)
-    assert survey_area_m2(bits, node * 1e-9, rate) * 1e12 == pytest.approx(area, rel=2e-4)
+    assert survey_energy_j(bits, node * 1e-9, rate) * 1e12 == near(energy, rel=0.006)
+    assert survey_area_m2(bits, node * 1e-9, rate) * 1e12 == near(area, rel=2e-4)
 
 
 def test_survey_splits_its_energy_into_dynamic_and_static() -> None:
@@ -43,8 +44,8 @@ def test_survey_splits_its_energy_into_dynamic_and_static() -> None:
     dynamic = cost.actions["convert"].energy_j
     assert dynamic is not None
     assert cost.leakage_w is not None
-    assert cost.leakage_w == pytest.approx(0.2 * energy * 1e8)
-    assert dynamic * 1e8 + cost.leakage_w == pytest.approx(energy * 1e8)
+    assert cost.leakage_w == near(0.2 * energy * 1e8)
+    assert dynamic * 1e8 + cost.leakage_w == near(energy * 1e8)
     assert cost.actions["convert"].time_ps == 10_000
 
 
@@ -58,8 +59,8 @@ def test_zigzag_fit_at_eight_bits() -> None:
     """8 bits, 128 rows, 0.9 V: 10^(1.206 - 0.2952) x 256 um2, (800 + 65.536) x 0.81 fJ, 8 x (0.836 + 0.64) ns."""
     cost = zigzag_28nm(8, 128, 0.9)
     convert = cost.actions["convert"]
-    assert cost.area_m2 == pytest.approx(10**0.9108 * 256e-12)
-    assert convert.energy_j == pytest.approx(865.536 * 0.81e-15)
+    assert cost.area_m2 == near(10**0.9108 * 256e-12)
+    assert convert.energy_j == near(865.536 * 0.81e-15)
     assert convert.time_ps == pytest.approx(8 * (0.00653 * 128 + 0.640) * 1e3, abs=1)
     assert cost.leakage_w is None
 
@@ -78,16 +79,16 @@ def test_a_ramp_counts_every_level() -> None:
     """b bits take 2^b cycles: so many comparisons, and a share of so many counts; ramp and counter are shared."""
     cost = ramp(6, COMPARATOR, COUNTER, 8, 1000)
     assert cost.actions["convert"].time_ps == 64_000
-    assert cost.actions["convert"].energy_j == pytest.approx(64 * 2e-15 + 64 * 5e-15 / 8)
-    assert cost.area_m2 == pytest.approx(40e-12 + 60e-12 / 8)
-    assert cost.leakage_w == pytest.approx(3e-9 + 7e-9 / 8)
+    assert cost.actions["convert"].energy_j == near(64 * 2e-15 + 64 * 5e-15 / 8)
+    assert cost.area_m2 == near(40e-12 + 60e-12 / 8)
+    assert cost.leakage_w == near(3e-9 + 7e-9 / 8)
 
 
 def test_a_flash_has_a_comparator_a_threshold() -> None:
     """b bits take 2^b - 1 comparators and one cycle; one bit is a sense amplifier."""
     cost = flash(5, COMPARATOR, 1000)
-    assert cost.area_m2 == pytest.approx(31 * 40e-12)
-    assert cost.actions["convert"].energy_j == pytest.approx(31 * 2e-15)
+    assert cost.area_m2 == near(31 * 40e-12)
+    assert cost.actions["convert"].energy_j == near(31 * 2e-15)
     assert cost.actions["convert"].time_ps == 1000
     one = sense_amp(COMPARATOR, 1000)
     assert (one.area_m2, one.leakage_w) == (40e-12, 3e-9)
@@ -97,12 +98,12 @@ def test_neurons_of_a_pair_double_the_circuit_but_not_a_spike() -> None:
     """Two circuits double area, leakage and the counter bits read; one spike still fires one neuron."""
     bit = CircuitPart(1e-15, None, None, "counter", "a source")
     one, two = (integrate_and_fire(8, COMPARATOR, COUNTER, bit, count, 1000) for count in (1, 2))
-    assert one.area_m2 == pytest.approx(100e-12)
-    assert two.area_m2 == pytest.approx(200e-12)
-    assert two.leakage_w == pytest.approx(20e-9)
-    assert one.actions["spike"].energy_j == two.actions["spike"].energy_j == pytest.approx(7e-15)
-    assert one.actions["convert"].energy_j == pytest.approx(8e-15)
-    assert two.actions["convert"].energy_j == pytest.approx(16e-15)
+    assert one.area_m2 == near(100e-12)
+    assert two.area_m2 == near(200e-12)
+    assert two.leakage_w == near(20e-9)
+    assert one.actions["spike"].energy_j == two.actions["spike"].energy_j == near(7e-15)
+    assert one.actions["convert"].energy_j == near(8e-15)
+    assert two.actions["convert"].energy_j == near(16e-15)
 
 
 def test_what_a_part_does_not_state_stays_unstated() -> None:

@@ -10,6 +10,7 @@ from pillarsim.leakage.grid import Point
 from pillarsim.leakage.limits import REFINED, Limits, Thresholds, find_limits
 from pillarsim.leakage.study import Figures, Outcome
 from pillarsim.leakage.words import sentences, window
+from tests.near import near
 
 POINT = Point(layers=1, rows=8, columns=8, voltage_v=0.5, scheme="half", bits=1, nonlinearity=None)
 NONE = Figures(0.0, 0.0, 1e-6, 1e-6, 1e-8, 0.5, None, 0.1, 0.2, 1e-6, 0.0, 0.0, 0.0)
@@ -76,7 +77,7 @@ def test_the_stricter_of_leakage_and_disturb_counts(thresholds: Thresholds, exac
     """The highest voltage is where the first of the two limits is met."""
     (limit,) = limits(rising, (1,), VOLTS, thresholds).highest
     assert limit.at is not None
-    assert limit.at.point.voltage_v == pytest.approx(exact, rel=4 * REFINED)
+    assert limit.at.point.voltage_v == near(exact, rel=4 * REFINED)
 
 
 def test_disturb_as_a_share_of_the_voltage() -> None:
@@ -131,7 +132,7 @@ def test_windows() -> None:
     """Voltages that meet all limits exist only where the lowest is below the highest."""
     found = limits(rising, (1, 8), VOLTS, THRESHOLDS)
     windows = [window(low, high) for low, high in zip(found.lowest, found.highest, strict=True)]
-    assert windows[0] == pytest.approx((0.1, math.log(100) / 6), rel=4 * REFINED)
+    assert windows[0] == near((0.1, math.log(100) / 6), rel=4 * REFINED)
     assert windows[1] is None  # 8 layers need 0.8 V, the leakage allows 0.77 V
     assert "1 of 2 combinations have a voltage that meets all limits." in words(rising, (1, 8), VOLTS, THRESHOLDS)
     assert "Voltages that meet all limits: 100 mV to 768 mV." in words(rising, (1,), VOLTS, THRESHOLDS)

@@ -17,6 +17,7 @@ from pillarsim.leakage.circuit import nonlinear_cell, own_nonlinearity, point_sp
 from pillarsim.leakage.grid import MAX_POINTS, Axes, Point, default_axes, grid
 from pillarsim.leakage.source import Source, case_source
 from pillarsim.leakage.study import Figures, Outcome, refuse_if_no_point, solve_point, solve_points
+from tests.near import near
 
 AMPERE = 1e-6  # of a LRS cell at 1 V
 PILLARS = 16
@@ -56,18 +57,18 @@ def test_half_scheme_closed_form(a: float, layers: int, bits: int) -> None:
     found = figures(ideal_spec(a), layers=layers, bits=bits)
     cell = AMPERE * math.sinh(a / 2) / math.sinh(a)
     leak = ((PILLARS - bits) + bits * (layers - 1)) * cell
-    assert found.i_leak_a == pytest.approx(leak, rel=1e-9)
-    assert found.leakage_per_bit_a == pytest.approx(leak / bits, rel=1e-9)
+    assert found.i_leak_a == near(leak, rel=1e-9)
+    assert found.leakage_per_bit_a == near(leak / bits, rel=1e-9)
     # the bit lines that are read collect only the cells of their own pillars
-    assert found.i_sense_leak_a == pytest.approx(bits * (layers - 1) * cell, rel=1e-9)
-    assert found.i_sel_lrs_a == pytest.approx(bits * AMPERE, rel=1e-9)
+    assert found.i_sense_leak_a == near(bits * (layers - 1) * cell, rel=1e-9)
+    assert found.i_sel_lrs_a == near(bits * AMPERE, rel=1e-9)
     # a cell of the plane takes V - V/2, one of a pillar V/2 - 0
-    assert found.leakage_power_w == pytest.approx(leak * 0.5, rel=1e-9)
-    assert found.power_w == pytest.approx(leak * 0.5 + bits * AMPERE, rel=1e-9)
+    assert found.leakage_power_w == near(leak * 0.5, rel=1e-9)
+    assert found.power_w == near(leak * 0.5 + bits * AMPERE, rel=1e-9)
     margin = (1 - 1 / 100) * AMPERE / (AMPERE + (layers - 1) * cell)
-    assert found.read_margin == pytest.approx(margin, rel=1e-9)
-    assert found.disturb_v == pytest.approx(0.5, rel=1e-9)
-    assert found.disturb_fraction == pytest.approx(0.5, rel=1e-9)
+    assert found.read_margin == near(margin, rel=1e-9)
+    assert found.disturb_v == near(0.5, rel=1e-9)
+    assert found.disturb_fraction == near(0.5, rel=1e-9)
     assert found.read_margin_v is None
 
 
@@ -76,20 +77,20 @@ def test_third_scheme_closed_form(layers: int) -> None:
     """Without wires, V/3 leaks (L - 1)(P - 1) I(V/3): currents through a line that is not selected cancel in it."""
     found = figures(ideal_spec(6.0), layers=layers, scheme="third")
     cell = AMPERE * math.sinh(2.0) / math.sinh(6.0)
-    assert found.i_leak_a == pytest.approx((layers - 1) * (PILLARS - 1) * cell, rel=1e-9)
-    assert found.i_sense_leak_a == pytest.approx((layers - 1) * cell, rel=1e-9)
-    assert found.disturb_v == pytest.approx(1 / 3, rel=1e-9)
+    assert found.i_leak_a == near((layers - 1) * (PILLARS - 1) * cell, rel=1e-9)
+    assert found.i_sense_leak_a == near((layers - 1) * cell, rel=1e-9)
+    assert found.disturb_v == near(1 / 3, rel=1e-9)
     # every unselected cell sees V/3: L - 1 of the pillar, P - 1 of the plane, (L - 1)(P - 1) others
     cells = (layers - 1) + (PILLARS - 1) + (layers - 1) * (PILLARS - 1)
-    assert found.leakage_power_w == pytest.approx(cells * cell / 3, rel=1e-9)
+    assert found.leakage_power_w == near(cells * cell / 3, rel=1e-9)
 
 
 def test_grounded_scheme_closed_form() -> None:
     """Grounded lines leave the plane's cells at the full V, and nothing else leaks."""
     found = figures(ideal_spec(6.0), scheme="ground")
-    assert found.i_leak_a == pytest.approx((PILLARS - 1) * AMPERE, rel=1e-9)
+    assert found.i_leak_a == near((PILLARS - 1) * AMPERE, rel=1e-9)
     assert abs(found.i_sense_leak_a) < 1e-18
-    assert found.disturb_fraction == pytest.approx(1.0, rel=1e-9)
+    assert found.disturb_fraction == near(1.0, rel=1e-9)
 
 
 @pytest.mark.parametrize("scheme", ["half", "third", "ground"])
@@ -124,7 +125,7 @@ def test_trends() -> None:
 def test_margin_as_a_voltage() -> None:
     """Where there is a sense resistance, its voltage difference a bit, over V, is reported too."""
     found = figures(wired_spec(), bits=2, voltage_v=0.5)
-    assert found.read_margin_v == pytest.approx(30 * (found.i_sense_lrs_a - found.i_sense_hrs_a) / 2 / 0.5)
+    assert found.read_margin_v == near(30 * (found.i_sense_lrs_a - found.i_sense_hrs_a) / 2 / 0.5)
 
 
 @pytest.mark.parametrize("bend", [2.0, 5.0, 1000.0])
@@ -134,10 +135,10 @@ def test_nonlinearity_keeps_the_currents(bend: float) -> None:
     cell = read_cell({"cell": nonlinear_cell(spec, volts, bend)})
     for conductance, own in ((cell.g_lrs, "g_lrs"), (cell.g_hrs, "g_hrs")):
         whole, half = cell.law.current(np.array([volts, volts / 2]), np.full(2, conductance))[0]
-        assert whole / half == pytest.approx(bend, rel=1e-12)
+        assert whole / half == near(bend, rel=1e-12)
         slope = spec["cell"][own]  # type: ignore[index]
-        assert whole == pytest.approx(slope * math.sinh(3 * volts) / 3, rel=1e-12)
-    assert own_nonlinearity(spec, volts) == pytest.approx(2 * math.cosh(3 * volts / 2), rel=1e-12)
+        assert whole == near(slope * math.sinh(3 * volts) / 3, rel=1e-12)
+    assert own_nonlinearity(spec, volts) == near(2 * math.cosh(3 * volts / 2), rel=1e-12)
 
 
 def test_nonlinearity_is_the_same_cell_at_every_voltage() -> None:
@@ -146,7 +147,7 @@ def test_nonlinearity_is_the_same_cell_at_every_voltage() -> None:
     points = grid(source, Axes(voltages=(0.5, 1.0), nonlinearities=(10.0,)))
     one, other = (point_spec(source, point, "all_lrs", 0)["cell"] for point in points)
     assert one == other
-    assert one["k"] == pytest.approx(2 * math.acosh(5.0))
+    assert one["k"] == near(2 * math.acosh(5.0))
 
 
 def test_reference_cases(shared: Path) -> None:
@@ -164,10 +165,10 @@ def test_reference_cases(shared: Path) -> None:
             continue
         found = solve_point(source, "all_lrs", 0, point).figures
         assert found is not None
-        assert found.i_leak_a == pytest.approx(results["sel_lrs"]["i_leak"], rel=1e-6), path.name
-        assert found.read_margin == pytest.approx(results["margin"]["rm_i"], rel=1e-6), path.name
+        assert found.i_leak_a == near(results["sel_lrs"]["i_leak"], rel=1e-6), path.name
+        assert found.read_margin == near(results["margin"]["rm_i"], rel=1e-6), path.name
         runs = (results["sel_lrs"], results["sel_hrs"])
-        assert found.disturb_v == pytest.approx(max(run["v_disturb_max"] for run in runs), rel=1e-6), path.name
+        assert found.disturb_v == near(max(run["v_disturb_max"] for run in runs), rel=1e-6), path.name
         compared += 1
     assert compared >= 3
 
@@ -297,5 +298,5 @@ def test_default_axes_of_a_vertical_array() -> None:
     source: Source = case_source("test", wired_spec(v=0.4))
     axes = default_axes(source)
     assert axes.layers[:3] == (1, 2, 4)
-    assert axes.voltages == pytest.approx([0.2, 0.4, 0.6])
+    assert axes.voltages == near([0.2, 0.4, 0.6])
     assert not axes.sizes

@@ -19,6 +19,7 @@ from pillarsim.workloads.datasets import load_dataset
 from pillarsim.workloads.network import Conv2d, Linear, Network, Relu
 from pillarsim.workloads.topology import load_network
 from pillarsim.workloads.train import accuracy as float_accuracy
+from tests.near import near
 
 
 def two_layers() -> Network:
@@ -48,7 +49,7 @@ def test_codes_follow_the_sign_and_the_percentile() -> None:
     values = torch.tensor([0.0, 1.0, 2.0, 10.0])
     assert codes_for(values, 8, 100.0) == Codes(8, False, 10 / 255)
     assert codes_for(-values, 8, 100.0) == Codes(8, True, 10 / 127)
-    assert codes_for(values, 8, 50.0).scale == pytest.approx(1.5 / 255)
+    assert codes_for(values, 8, 50.0).scale == near(1.5 / 255)
     assert codes_for(torch.zeros(3), 8, 100.0).scale == 1.0
     assert (Codes(8, True, 1.0).low, Codes(8, True, 1.0).high) == (-128, 127)
 

@@ -11,6 +11,7 @@ from pillarsim.devices import solve
 from pillarsim.reproduce.chen2021 import claims, closed, trends
 from pillarsim.reproduce.chen2021.array import NO_WIRES, Array, Cell, Point, Wires, measure
 from pillarsim.reproduce.chen2021.trends import LAYERS, VOLTS, Axes, Solved, along, solve_grid, trend
+from tests.near import near
 
 SMALL = Array(layers=3, rows=2, cols=4)
 
@@ -23,13 +24,13 @@ def test_cell_has_its_stated_resistance_and_nonlinearity() -> None:
     """1 MOhm at 1 V, I(V)/I(V/2) of 20.1 and 1097; the spec's cell carries the same current; a = 0 is linear."""
     for a, nonlinearity in ((6.0, 20.1), (14.0, 1097.0), (0.0, 2.0)):
         cell = Cell(a=a)
-        assert cell.current(1.0) == pytest.approx(1e-6)
-        assert cell.current(1.0) / cell.current(0.5) == pytest.approx(nonlinearity, rel=2e-3)
-        assert cell.nonlinearity(1.0) == pytest.approx(cell.current(1.0) / cell.current(0.5))
+        assert cell.current(1.0) == near(1e-6)
+        assert cell.current(1.0) / cell.current(0.5) == near(nonlinearity, rel=2e-3)
+        assert cell.nonlinearity(1.0) == near(cell.current(1.0) / cell.current(0.5))
         spec = cell.spec()
         slope = math.sinh(0.7 * a) / a if a else 0.7
-        assert spec["g_lrs"] * slope == pytest.approx(cell.current(0.7))
-        assert spec["g_lrs"] / spec["g_hrs"] == pytest.approx(17)
+        assert spec["g_lrs"] * slope == near(cell.current(0.7))
+        assert spec["g_lrs"] / spec["g_hrs"] == near(17)
 
 
 def test_wires_are_those_of_the_preset() -> None:
@@ -49,13 +50,13 @@ def test_point_agrees_with_the_solver() -> None:
     point, loaded = measure(SMALL), measure(SMALL.loaded())
     found = solve(SMALL.spec())
     low, high = found["sel_lrs"], found["sel_hrs"]
-    assert point.leak_supply_a == pytest.approx(low["i_leak"])
-    assert point.selected_a == pytest.approx(low["i_sel_sum"])
-    assert point.margin_sense == pytest.approx(found["margin"]["rm_i"])
+    assert point.leak_supply_a == near(low["i_leak"])
+    assert point.selected_a == near(low["i_sel_sum"])
+    assert point.margin_sense == near(found["margin"]["rm_i"])
     expected = (low["i_sel_sum"] - high["i_sel_sum"]) / (low["i_sel_sum"] + point.leak_cells_a)
-    assert point.margin_array == pytest.approx(expected)
+    assert point.margin_array == near(expected)
     across = [1e6 * solve(SMALL.loaded().spec())[run]["i_sense"] for run in ("sel_lrs", "sel_hrs")]
-    assert loaded.margin_volts == pytest.approx(across[0] - across[1])
+    assert loaded.margin_volts == near(across[0] - across[1])
 
 
 def test_leakage_of_a_tiny_array_by_hand() -> None:
@@ -63,10 +64,10 @@ def test_leakage_of_a_tiny_array_by_hand() -> None:
     half = measure(Array(2, 1, 3, wires=NO_WIRES))
     third = measure(Array(2, 1, 3, scheme="third", wires=NO_WIRES))
     i_half, i_third = math.sinh(3) / math.sinh(6) * 1e-6, math.sinh(2) / math.sinh(6) * 1e-6
-    assert half.leak_cells_a == pytest.approx(3 * i_half)
-    assert half.leak_supply_a == pytest.approx(3 * i_half)
-    assert third.leak_cells_a == pytest.approx(5 * i_third)
-    assert third.leak_supply_a == pytest.approx(2 * i_third)
+    assert half.leak_cells_a == near(3 * i_half)
+    assert half.leak_supply_a == near(3 * i_half)
+    assert third.leak_cells_a == near(5 * i_third)
+    assert third.leak_supply_a == near(2 * i_third)
 
 
 @pytest.mark.parametrize("scheme", ["half", "third"])
@@ -81,7 +82,7 @@ def test_closed_forms_need_ideal_wires(scheme: str) -> None:
 def test_bits_share_the_plane() -> None:
     """With k bits the closed form is [(P-k) + k(L-1)] I(V/2)."""
     found = closed.compare(Array(4, 1, 8, bits=3, wires=NO_WIRES))
-    assert found[0].closed == pytest.approx(14 * math.sinh(3) / math.sinh(6) * 1e-6)
+    assert found[0].closed == near(14 * math.sinh(3) / math.sinh(6) * 1e-6)
     assert max(one.error for one in found) < 1e-12
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 
 from pillarsim.arch.chip import Array, Chip, Write
@@ -199,8 +198,3 @@ def write_of(scheme: str, **keys: Any) -> Write:
     return Write.model_validate(
         {"scheme": scheme, "voltage": "1.2 V", "pulse": "50 ns", "component": "write_driver"} | keys
     )
-
-
-def near(value: Any, rel: float = 1e-6) -> Any:
-    """Equal within `rel` of itself alone: pytest's own floor of 1e-12 would swallow joules."""
-    return pytest.approx(value, rel=rel, abs=0)

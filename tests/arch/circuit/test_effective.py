@@ -22,8 +22,8 @@ from tests.arch.circuit.builders import (
     hand_read,
     hand_spec,
     made,
-    near,
 )
+from tests.near import near
 
 # Inputs of a block and the groups that are read together; the first block fills its array, the others do not.
 READS: dict[str, list[tuple[int, list[Group]]]] = {

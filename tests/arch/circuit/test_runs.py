@@ -13,8 +13,8 @@ from pillarsim.arch.errors import InputError, ModelError
 from pillarsim.cli import status
 from pillarsim.job import RunOptions, run
 from pillarsim.report.build import check_sums
-from tests.arch.circuit.builders import near
 from tests.laws.test_any_chip import NETWORK
+from tests.near import near
 
 Report = dict[str, Any]
 Sets = tuple[str, ...]

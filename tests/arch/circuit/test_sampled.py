@@ -11,7 +11,8 @@ from pillarsim.arch.chip import Array
 from pillarsim.arch.circuit.effective import array_tasks, solve_layers
 from pillarsim.arch.circuit.sampled import ARRAYS_PER_LAYER, SampledReads, sample_reads, with_losses
 from pillarsim.arch.compute.programmed import ProgrammedLayer
-from tests.arch.circuit.builders import KINDS, LAWS, ROWS, VOLTS, Floats, Group, Made, array, hand_read, made, near
+from tests.arch.circuit.builders import KINDS, LAWS, ROWS, VOLTS, Floats, Group, Made, array, hand_read, made
+from tests.near import near
 
 # Inputs of a layer that gives one array and at most as many groups as reads are dealt to.
 INPUTS = {

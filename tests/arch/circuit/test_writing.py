@@ -19,7 +19,8 @@ from pillarsim.arch.placement import PlacedLayer
 from pillarsim.devices.circuits import CircuitError, solve, solve_write
 from pillarsim.devices.circuits.layout import cell_shape
 from pillarsim.devices.halfselect import half_selected_pulses, partial_voltage
-from tests.arch.circuit.builders import COLUMNS, Made, Spec, array, made, near, write_of
+from tests.arch.circuit.builders import COLUMNS, Made, Spec, array, made, write_of
+from tests.near import near
 
 G = 2e-6  # S
 WORD_LINES: dict[str, Spec] = {

@@ -6,6 +6,7 @@ from pillarsim.arch.activity import LayerActivity
 from pillarsim.arch.chip import Chip
 from pillarsim.arch.chip.load import load_chip
 from pillarsim.arch.components.array_power import array_ir_drop, array_read_energy, full_read_energy_j, rail_voltage
+from tests.near import near
 
 
 def chip(*sets: str, name: str = "hfox_planar_128") -> Chip:
@@ -32,31 +33,31 @@ def test_a_read_dissipates_v_squared_g_t_and_charges_its_lines() -> None:
     array = chip().array
     energy = array_read_energy(array, 10e-9, activity(50, 1e-3, 2e-3), 8)
     lines_j = 50 * 128 * 0.14e-15 * 0.04
-    assert energy.total == pytest.approx(0.04 * 1e-3 * 10e-9 + lines_j)
-    assert energy.drawn == pytest.approx(0.04 * 2e-3 * 10e-9 + lines_j)
+    assert energy.total == near(0.04 * 1e-3 * 10e-9 + lines_j)
+    assert energy.drawn == near(0.04 * 2e-3 * 10e-9 + lines_j)
 
 
 def test_the_parts_of_a_solved_read_sum_to_its_dissipation() -> None:
     """Signal, sneak and wires each take V^2 G t of their share; lines come on top."""
     energy = array_read_energy(chip().array, 10e-9, activity(0, 1e-3, 2e-3, sneak_s=3e-4, wires_s=2e-4), 8)
-    assert energy.signal == pytest.approx(0.04 * 1e-3 * 10e-9)
-    assert energy.sneak == pytest.approx(0.04 * 3e-4 * 10e-9)
-    assert energy.wires == pytest.approx(0.04 * 2e-4 * 10e-9)
-    assert energy.total == pytest.approx(0.04 * 1.5e-3 * 10e-9)
+    assert energy.signal == near(0.04 * 1e-3 * 10e-9)
+    assert energy.sneak == near(0.04 * 3e-4 * 10e-9)
+    assert energy.wires == near(0.04 * 2e-4 * 10e-9)
+    assert energy.total == near(0.04 * 1.5e-3 * 10e-9)
 
 
 def test_select_lines_charge_one_plane_a_read() -> None:
     """Inputs on select lines cost their drivers; the plane of 64 x 64 segments is charged once a read."""
     array = chip("array.word_lines=plane", "array.reading=select_line", name="vrram_finger_8layer").array
     energy = array_read_energy(array, 10e-9, activity(50, 0.0, 0.0), 3)
-    assert energy.lines == pytest.approx(3 * 64 * 64 * 0.14e-15 * 0.6**2)
+    assert energy.lines == near(3 * 64 * 64 * 0.14e-15 * 0.6**2)
 
 
 def test_a_stated_read_energy_scales_with_the_rows_driven() -> None:
     """ISAAC's 30 pJ is of 128 rows on; 32 driven rows take a quarter."""
     array = chip(name="isaac_isca_2016").array
-    assert array_read_energy(array, 100e-9, activity(32, 1.0, 1.0), 8).total == pytest.approx(7.5e-12)
-    assert array_read_energy(array, 100e-9, activity(128, 0.0, 0.0), 8).total == pytest.approx(30e-12)
+    assert array_read_energy(array, 100e-9, activity(32, 1.0, 1.0), 8).total == near(7.5e-12)
+    assert array_read_energy(array, 100e-9, activity(128, 0.0, 0.0), 8).total == near(30e-12)
 
 
 def test_the_full_read_is_the_window_with_every_row_on_drawn_from_the_rail() -> None:
@@ -65,9 +66,9 @@ def test_the_full_read_is_the_window_with_every_row_on_drawn_from_the_rail() -> 
     low, high = hardware.array.conductance_range
     everything = (low + high) / 2 * 128 * 128
     window_j = array_read_energy(hardware.array, 10e-9, activity(128, everything, everything), 1).total
-    assert full_read_energy_j(hardware.array, hardware.technology, 10e-9) == pytest.approx(window_j * 0.9 / 0.2)
+    assert full_read_energy_j(hardware.array, hardware.technology, 10e-9) == near(window_j * 0.9 / 0.2)
     ideal = chip("technology.regulator=ideal").technology
-    assert full_read_energy_j(hardware.array, ideal, 10e-9) == pytest.approx(window_j)
+    assert full_read_energy_j(hardware.array, ideal, 10e-9) == near(window_j)
 
 
 def test_the_estimated_drop_follows_the_chip() -> None:

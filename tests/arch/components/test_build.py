@@ -11,6 +11,7 @@ from pillarsim.arch.components.build import build_components, chip_clock
 from pillarsim.arch.components.component import GROUPS, Component, peak_dynamic_power_w, stated_peak_power_w
 from pillarsim.arch.components.timing import build_timing
 from pillarsim.arch.errors import InputError
+from tests.near import near
 
 DEFAULT = "hfox_planar_128"
 VERTICAL = "vrram_finger_8layer"
@@ -33,9 +34,9 @@ def test_counts_follow_the_hierarchy(name: str) -> None:
     """Instances are tiles times those of a tile, parts beside arrays also arrays times theirs; groups are known."""
     hardware = chip(name)
     for component in build_components(hardware):
-        assert component.instances == pytest.approx(component.per_tile * hardware.tile.count.total)
+        assert component.instances == near(component.per_tile * hardware.tile.count.total)
         if component.per_array:
-            assert component.instances == pytest.approx(component.per_array * hardware.arrays)
+            assert component.instances == near(component.per_array * hardware.arrays)
         assert component.group in GROUPS
     found = parts(name)
     assert found["array"].per_array == 1
@@ -53,12 +54,12 @@ def test_array_locked_parts_keep_the_arrays_rhythm() -> None:
     """Per array and multiplication: 8 reads, 8 x 64 conversions and additions, every driven bit read once."""
     hardware, found = chip(DEFAULT), parts(DEFAULT)
     seconds = chip_clock(hardware).mvm_ps * 1e-12
-    assert seconds == pytest.approx(8 * 8 * 10e-9)
-    assert found["array"].peak_rate_hz["read"] * seconds == pytest.approx(8)
-    assert found["converter"].peak_rate_hz["convert"] * found["converter"].per_array * seconds == pytest.approx(8 * 64)
-    assert found["shift_add"].peak_rate_hz["add"] * seconds == pytest.approx(8 * 64)
-    assert found["input_register"].peak_rate_hz["read"] * seconds == pytest.approx(128 * 8)
-    assert found["driver"].peak_rate_hz["drive"] * seconds == pytest.approx(8)
+    assert seconds == near(8 * 8 * 10e-9)
+    assert found["array"].peak_rate_hz["read"] * seconds == near(8)
+    assert found["converter"].peak_rate_hz["convert"] * found["converter"].per_array * seconds == near(8 * 64)
+    assert found["shift_add"].peak_rate_hz["add"] * seconds == near(8 * 64)
+    assert found["input_register"].peak_rate_hz["read"] * seconds == near(128 * 8)
+    assert found["driver"].peak_rate_hz["drive"] * seconds == near(8)
 
 
 def test_the_period_with_and_without_sample_and_hold() -> None:
@@ -74,8 +75,8 @@ def test_one_port_does_not_read_and_write_at_once() -> None:
     """Only the costlier of read and write counts at peak; a second port doubles the rate."""
     buffer = parts(DEFAULT)["buffer"]
     assert buffer.peak_rate_hz["read"] == 0
-    assert buffer.peak_rate_hz["write"] == pytest.approx(1e9)
-    assert parts(DEFAULT, "tile.buffer.ports=2")["buffer"].peak_rate_hz["write"] == pytest.approx(2e9)
+    assert buffer.peak_rate_hz["write"] == near(1e9)
+    assert parts(DEFAULT, "tile.buffer.ports=2")["buffer"].peak_rate_hz["write"] == near(2e9)
 
 
 def test_an_array_that_computes_is_not_written() -> None:
@@ -90,7 +91,7 @@ def test_digital_parts_shrink_with_the_node_and_analog_ones_do_not() -> None:
     """From 32 nm to 16 nm an adder shrinks 2.4 times (Stillmaker and Baas); driver and sample-and-hold stay."""
     old, new = parts(DEFAULT), parts(DEFAULT, "technology.node=16 nm")
     for role in ("adder", "router", "shift_add"):
-        assert old[role].cost.area_m2 == pytest.approx(2.4 * (new[role].cost.area_m2 or 0))
+        assert old[role].cost.area_m2 == near(2.4 * (new[role].cost.area_m2 or 0))
     for role in ("driver", "sample_hold"):
         assert old[role].cost.area_m2 == new[role].cost.area_m2
     assert "Stillmaker" in new["adder"].cost.scaling
@@ -102,9 +103,9 @@ def test_supply_and_temperature_reach_the_costs() -> None:
     base = parts(DEFAULT)
     high = parts(DEFAULT, "technology.supply.core=1.0 V", "technology.supply.io=3.6 V")
     per_bit = [found["off_chip"].cost.actions["bit"].energy_j or 0.0 for found in (base, high)]
-    assert per_bit[1] == pytest.approx(4 * per_bit[0])
+    assert per_bit[1] == near(4 * per_bit[0])
     words = [found["bus"].cost.actions["transfer"].energy_j or 0.0 for found in (base, high)]
-    assert words[1] == pytest.approx(words[0] * (1.0 / 0.9) ** 2)
+    assert words[1] == near(words[0] * (1.0 / 0.9) ** 2)
     hot = parts(DEFAULT, "technology.temperature=330 K")
     for role in ("driver", "buffer", "adder", "router"):
         assert (hot[role].cost.leakage_w or 0) > 2 * (base[role].cost.leakage_w or math.inf)
@@ -113,12 +114,12 @@ def test_supply_and_temperature_reach_the_costs() -> None:
 def test_a_memory_between_the_tables_sizes() -> None:
     """A listed size gives CACTI's row; sizes between lie between; an access costs its bits."""
     listed = parts(DEFAULT)["buffer"].cost
-    assert listed.area_m2 == pytest.approx(0.029e-6)
-    assert listed.actions["read"].energy_j == pytest.approx(128 * 0.036e-12)
+    assert listed.area_m2 == near(0.029e-6)
+    assert listed.actions["read"].energy_j == near(128 * 0.036e-12)
     between = parts(DEFAULT, "tile.buffer.size=16 KiB")["buffer"].cost
     assert 0.029e-6 < (between.area_m2 or 0) < 0.1e-6
     wide = parts(DEFAULT, "tile.buffer.width=256")["buffer"].cost
-    assert wide.actions["read"].energy_j == pytest.approx(256 * 0.036e-12)
+    assert wide.actions["read"].energy_j == near(256 * 0.036e-12)
     assert "extrapolated" in parts(DEFAULT, "global_buffer.size=8 MiB")["global_buffer"].cost.scaling
 
 
@@ -126,7 +127,7 @@ def test_a_memory_beyond_the_tables_nodes() -> None:
     """At 14 nm the 22 nm column is scaled on, and says so; a slower access takes more clock cycles."""
     small = parts(DEFAULT, "technology.node=14 nm")["buffer"].cost
     at_22 = parts(DEFAULT, "technology.node=22 nm")["buffer"].cost
-    assert (small.area_m2 or 0) < (at_22.area_m2 or 0) == pytest.approx(0.014e-6)
+    assert (small.area_m2 or 0) < (at_22.area_m2 or 0) == near(0.014e-6)
     assert "Stillmaker" in small.scaling
     assert parts(DEFAULT, "global_buffer.size=1 MiB")["global_buffer"].cost.actions["read"].time_ps == 2000
 
@@ -134,9 +135,9 @@ def test_a_memory_beyond_the_tables_nodes() -> None:
 def test_a_published_memory_of_another_size() -> None:
     """ISAAC's 64 KB eDRAM at 128 KB: area doubles, energy grows by 2^0.78 (rule for CACTI memories)."""
     as_published, doubled = parts(ISAAC)["buffer"].cost, parts(ISAAC, "tile.buffer.size=128 KiB")["buffer"].cost
-    assert doubled.area_m2 == pytest.approx(2 * (as_published.area_m2 or 0))
+    assert doubled.area_m2 == near(2 * (as_published.area_m2 or 0))
     energies = [cost.actions["read"].energy_j or 0.0 for cost in (as_published, doubled)]
-    assert energies[1] == pytest.approx(energies[0] * 2**0.78)
+    assert energies[1] == near(energies[0] * 2**0.78)
 
 
 def test_wires_are_as_long_as_what_they_span() -> None:
@@ -148,7 +149,7 @@ def test_wires_are_as_long_as_what_they_span() -> None:
         for found in (small, large)
     ]
     flits = [found["link"].cost.actions["flit"].energy_j or 0.0 for found in (small, large)]
-    assert flits[1] / flits[0] == pytest.approx(math.sqrt(tile[1] / tile[0]))
+    assert flits[1] / flits[0] == near(math.sqrt(tile[1] / tile[0]))
 
 
 def test_nothing_that_is_not_stated_becomes_zero() -> None:
@@ -169,7 +170,7 @@ def test_an_extra_part_goes_with_the_action_its_card_names() -> None:
     found = parts(DEFAULT, "tile.extra.mux.component=column_mux", "tile.extra.mux.count=128")
     mux, converter = found["mux"], found["converter"]
     assert mux.charged_with == ("converter", "convert")
-    assert mux.peak_rate_hz["select"] == pytest.approx(converter.peak_rate_hz["convert"])
+    assert mux.peak_rate_hz["select"] == near(converter.peak_rate_hz["convert"])
 
 
 @pytest.mark.parametrize(
@@ -193,7 +194,7 @@ def test_amplitude_inputs_need_a_converter_for_each_line() -> None:
     with pytest.raises(InputError, match=r"input\.driver\.component: expected a table over bits"):
         parts(DEFAULT, *amplitude)
     driver = parts(DEFAULT, *amplitude, "input.driver.component=dac_multibit")["driver"].cost
-    assert driver.actions["drive"].energy_j == pytest.approx(187.2e-15)
+    assert driver.actions["drive"].energy_j == near(187.2e-15)
     with pytest.raises(InputError, match="covers 1, 2, 3, 4, 6, 8 bits, found 5"):
         parts(DEFAULT, "input.coding=amplitude", "input.dac_bits=5", "input.driver.component=dac_multibit")
 
@@ -222,7 +223,7 @@ def test_timing_of_the_default_chip() -> None:
     assert (timing.buffer.access_ps, timing.buffer.width, timing.buffer.size_bits) == (1000, 128, 8 * 8192)
     assert (timing.router_ps, timing.flit_ps, timing.grid, timing.router_block) == (2000, 1000, (8, 8), (1, 1))
     assert (timing.write.set_ps, timing.write.reset_ps, timing.write.verify_ps) == (50_000, 50_000, 10_000)
-    assert timing.off_chip_bits_per_s == pytest.approx(51.2e9)
+    assert timing.off_chip_bits_per_s == near(51.2e9)
 
 
 def test_pulse_width_codes_stretch_the_read() -> None:
@@ -254,5 +255,5 @@ def test_peak_operations_count_whole_weights() -> None:
     """Default chip: 1024 arrays x 128 rows x 16 weights x 2 operations each 640 ns."""
     hardware = chip(DEFAULT)
     assert weights_per_array_row(hardware) == 16
-    assert peak_ops_per_s(hardware, array_clock(hardware, 10_000)) == pytest.approx(1024 * 128 * 16 * 2 / 640e-9)
+    assert peak_ops_per_s(hardware, array_clock(hardware, 10_000)) == near(1024 * 128 * 16 * 2 / 640e-9)
     assert partial_sum_bits(hardware) == 8 + 8 + 7

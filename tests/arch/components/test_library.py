@@ -8,6 +8,7 @@ from pillarsim.arch.components.cards import BitsCard, MemoryCard, PartCard
 from pillarsim.arch.components.library import load_card
 from pillarsim.arch.errors import InputError
 from pillarsim.arch.presets import config_names
+from tests.near import near
 
 GOOD = """\
 description: a test part
@@ -42,7 +43,7 @@ def test_power_at_a_rate_is_an_energy(tmp_path: Path) -> None:
     """2 mW at 1 GHz is 2 pJ an action; an action without numbers states no energy."""
     card = load_card(write(tmp_path, GOOD)).card
     assert isinstance(card, PartCard)
-    assert card.actions["add"].energy_j == pytest.approx(2e-12)
+    assert card.actions["add"].energy_j == near(2e-12)
     assert card.actions["wait"].energy_j is None
     assert card.area is None
 
@@ -63,9 +64,9 @@ def test_the_memory_table_holds_cactis_rows() -> None:
     card = load_card("sram_cacti").card
     assert isinstance(card, MemoryCard)
     assert len(card.points) == 24
-    row = next(p for p in card.points if p.node == pytest.approx(32e-9) and p.size == 64 * 8192)
-    assert row.area == pytest.approx(0.228e-6)
-    assert row.leakage == pytest.approx(15e-3)
+    row = next(p for p in card.points if p.node == near(32e-9) and p.size == 64 * 8192)
+    assert row.area == near(0.228e-6)
+    assert row.leakage == near(15e-3)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from pillarsim.arch.compute.reading import ReadRule
 from pillarsim.arch.compute.windows import gather_windows
 from pillarsim.arch.placement import Placement
 from tests.arch.compute import made
+from tests.near import near
 
 
 def devices(placement: Placement, rule: ReadRule, sigma: float, seeds: Sequence[int]) -> list[list[ProgrammedLayer]]:
@@ -140,9 +141,9 @@ def test_activity_equals_brute_force(pulse_width: bool, chunk_bits: int, togethe
     row_s = np.mean([one[0].conductance_s.double().sum(dim=(0, 2, 3)).numpy() for one in programmed], axis=0)
     power = sum(((x / full if pulse_width else (x / full) ** 2) @ row_s).mean() for x in chunks)
     activity = found.activity[0]
-    assert activity.drives == pytest.approx(sum((x > 0).sum(axis=1).mean() for x in chunks))
-    assert activity.conductance_s == pytest.approx(power, rel=1e-9)
-    assert activity.conductance_time == pytest.approx(sum((x / full @ row_s).mean() for x in chunks), rel=1e-9)
+    assert activity.drives == near(sum((x > 0).sum(axis=1).mean() for x in chunks))
+    assert activity.conductance_s == near(power, rel=1e-9)
+    assert activity.conductance_time == near(sum((x / full @ row_s).mean() for x in chunks), rel=1e-9)
     groups = sum(len(block.groups) for block in layer.row_blocks)
     assert activity.conversions == groups * (1 if together else len(chunks)) * layer.units
     assert activity.clipped == 0
@@ -174,7 +175,7 @@ def test_default_activity_drives_half_of_the_bits() -> None:
         placement.layers, programmed, default_activity(placement, programmed, made.RULE), strict=True
     ):
         assert found.drives == layer.matrix.weight.shape[0] * 8 * 0.5
-        assert found.conductance_s == pytest.approx(float(device.conductance_s.double().sum()) * 4)
+        assert found.conductance_s == near(float(device.conductance_s.double().sum()) * 4)
         assert (found.clipped, found.spikes) == (0.0, 0.0)
 
 

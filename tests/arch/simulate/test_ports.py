@@ -15,6 +15,7 @@ from pillarsim.arch.ledger import Ledger
 from pillarsim.arch.simulate.kernel import GRANT, Kernel
 from pillarsim.arch.simulate.ports import Key, OnTime, Service, make_server
 from pillarsim.arch.simulate.power import PowerTracker
+from tests.near import near
 
 AFTER = cast(EventPriority, GRANT + 1)
 Request = tuple[int, int, int]  # time, steps, layer (first part of the key)
@@ -118,5 +119,5 @@ def test_littles_law(detail: str) -> None:
     span = len(watched)
     rate, stay = len(requests) / span, sum(stays) / len(stays)
     # the watch looks when everything of a picosecond is done, so a stay of n ps is seen n times
-    assert sum(watched) / span == pytest.approx(rate * stay, rel=1e-12)
+    assert sum(watched) / span == near(rate * stay, rel=1e-12)
     assert stay > 1.2 * 6 * sum(request[1] for request in requests) / len(requests)  # requests did wait

@@ -6,6 +6,7 @@ import pytest
 
 from pillarsim.devices.circuits import solve
 from tests.devices.circuits.builders import NO_WIRES, memory, planar, vertical
+from tests.near import near
 
 G0, G1, G2, G3 = 2e-4, 5e-4, 3e-5, 7e-5
 
@@ -23,23 +24,23 @@ def two_sources(v0: float, ohm0: float, v1: float, ohm1: float, load: float) -> 
 def test_one_cell() -> None:
     """1x1: one loop of driver, segment, cell, segment and sense resistance."""
     found = solve(planar(1, 1, v_in=[0.2]), g=[[G0]])
-    assert found["i_col"] == pytest.approx([0.2 / (110 + 3 + 1 / G0 + 7 + 45)], rel=1e-12)
-    assert found["i_col_ideal"] == pytest.approx([0.2 * G0], rel=1e-12)
+    assert found["i_col"] == near([0.2 / (110 + 3 + 1 / G0 + 7 + 45)], rel=1e-12)
+    assert found["i_col_ideal"] == near([0.2 * G0], rel=1e-12)
 
 
 def test_two_columns() -> None:
     """1x2: the second cell hangs behind one more row segment."""
-    near, far = 1 / G0 + 7 + 45, 3 + 1 / G1 + 7 + 45
-    node = 0.2 * parallel(near, far) / (110 + 3 + parallel(near, far))
+    first, second = 1 / G0 + 7 + 45, 3 + 1 / G1 + 7 + 45
+    node = 0.2 * parallel(first, second) / (110 + 3 + parallel(first, second))
     found = solve(planar(1, 2, v_in=[0.2]), g=[[G0, G1]])
-    assert found["i_col"] == pytest.approx([node / near, node / far], rel=1e-12)
+    assert found["i_col"] == near([node / first, node / second], rel=1e-12)
 
 
 def test_two_rows() -> None:
     """2x1: the first row crosses one column segment more than the last."""
     found = solve(planar(2, 1, v_in=[0.2, 0.1]), g=[[G0], [G1]])
     current = two_sources(0.2, 110 + 3 + 1 / G0 + 7, 0.1, 110 + 3 + 1 / G1, 7 + 45)
-    assert found["i_col"] == pytest.approx([current], rel=1e-12)
+    assert found["i_col"] == near([current], rel=1e-12)
 
 
 def test_sneak_path_of_two_by_two() -> None:
@@ -48,11 +49,11 @@ def test_sneak_path_of_two_by_two() -> None:
     found = solve(spec, g=[[1e-5, G1], [G2, G3]])
     sneak = 1 / (1 / G1 + 1 / G2 + 1 / G3)
     for run, g in (("sel_lrs", 1e-4), ("sel_hrs", 1e-6)):
-        assert found[run]["i_sense"] == pytest.approx(0.5 * (g + sneak), rel=1e-12)
-        assert found[run]["i_leak"] == pytest.approx(0.5 * sneak, rel=1e-12)
+        assert found[run]["i_sense"] == near(0.5 * (g + sneak), rel=1e-12)
+        assert found[run]["i_leak"] == near(0.5 * sneak, rel=1e-12)
         assert found[run]["i_group"].keys() == {"sel_row", "sel_col"}
     largest = 0.5 * sneak / min(G1, G2, G3)
-    assert found["sel_lrs"]["v_disturb_max"] == pytest.approx(largest, rel=1e-12)
+    assert found["sel_lrs"]["v_disturb_max"] == near(largest, rel=1e-12)
 
 
 @pytest.mark.parametrize(("scheme", "row", "col"), [("half", 0.5, 0.5), ("third", 1 / 3, 2 / 3), ("ground", 0.0, 0.0)])
@@ -64,12 +65,12 @@ def test_schemes_of_two_by_two(scheme: str, row: float, col: float, v: float) ->
     drive = v * (1e-4 + G1 * (1 - col))
     others = v * (G2 * row + G3 * (row - col))
     into_col, into_other = v * (1e-4 + G2 * row), v * (G1 * (1 - col) + G3 * (row - col))
-    assert found["i_drive"] == pytest.approx(drive, rel=1e-12)
-    assert found["i_sense"] == pytest.approx(into_col, rel=1e-12)
+    assert found["i_drive"] == near(drive, rel=1e-12)
+    assert found["i_sense"] == near(into_col, rel=1e-12)
     delivered = (drive, others, -into_col, -into_other)
-    assert found["i_total"] == pytest.approx(sum(max(current, 0.0) for current in delivered), rel=1e-12)
+    assert found["i_total"] == near(sum(max(current, 0.0) for current in delivered), rel=1e-12)
     power = v * drive + row * v * others - col * v * into_other
-    assert found["power"] == pytest.approx(power, rel=1e-12)
+    assert found["power"] == near(power, rel=1e-12)
 
 
 def test_two_layers() -> None:
@@ -78,17 +79,17 @@ def test_two_layers() -> None:
     found = solve(spec, g=[[[G0]], [[G1]]])
     load = 11 + 2000 + 2.5 + 45
     current = two_sources(0.2, 110 + 4 + 1 / G0, 0.1, 110 + 4 + 1 / G1 + 11, load)
-    assert found["i_col"] == pytest.approx([current], rel=1e-12)
+    assert found["i_col"] == near([current], rel=1e-12)
     switched = two_sources(0.2, 1 / G0, 0.1, 1 / G1, 2000)
-    assert found["i_col_switch"] == pytest.approx([switched], rel=1e-12)
-    assert found["i_col_ideal"] == pytest.approx([0.2 * G0 + 0.1 * G1], rel=1e-12)
+    assert found["i_col_switch"] == near([switched], rel=1e-12)
+    assert found["i_col_ideal"] == near([0.2 * G0 + 0.1 * G1], rel=1e-12)
 
 
 def test_comb2_feeds_a_pillar_from_both_sides() -> None:
     """comb2: side 0 hangs on the even comb and side 1 on the odd one, at the same pillar node."""
     found = solve(vertical(1, 1, 1, "comb2", v_in=[[0.2, 0.1]]), g=[[[[G0, G1]]]])
     current = two_sources(0.2, 110 + 4 + 1 / G0, 0.1, 110 + 4 + 1 / G1, 11 + 2000 + 2.5 + 45)
-    assert found["i_col"] == pytest.approx([current], rel=1e-12)
+    assert found["i_col"] == near([current], rel=1e-12)
 
 
 def test_finger_in_memory_mode() -> None:
@@ -98,6 +99,6 @@ def test_finger_in_memory_mode() -> None:
     # Bit line at q0: the selected branch, the sense branch to 0 V, and the off row behind one more segment.
     selected, off = 110 + 4 + 1 / 1e-4 + 11 + 2000, 110 + 4 + 1 / G1 + 11 + 1e9 + 2.5
     node = (1.0 / selected + 0.5 / off) / (1 / selected + 1 / off + 1 / (2.5 + 45))
-    assert found["i_sel"] == pytest.approx([(1 - node) / selected], rel=1e-12)
-    assert found["i_sense"] == pytest.approx(node / (2.5 + 45), rel=1e-12)
-    assert found["i_group"]["unsel_row"] == pytest.approx((0.5 - node) / off, rel=1e-6)
+    assert found["i_sel"] == near([(1 - node) / selected], rel=1e-12)
+    assert found["i_sense"] == near(node / (2.5 + 45), rel=1e-12)
+    assert found["i_group"]["unsel_row"] == near((0.5 - node) / off, rel=1e-6)

@@ -29,6 +29,7 @@ from tests.devices.circuits.builders import (
     planar,
     vertical,
 )
+from tests.near import near
 
 ARRAYS = {"planar": planar(5, 4)} | {name: vertical(3, 5, 4, name) for name in WORD_LINES}
 CELLS: dict[str, Spec] = {
@@ -75,7 +76,7 @@ def test_currents_balance_and_power_is_dissipated(array: str, cell: str, scheme:
 
     supplied = circuit.bias.rows.volts @ lines.rows + circuit.bias.cols.volts @ lines.cols
     dissipated = float((state.volts[a] - state.volts[b]) @ current)
-    assert supplied == pytest.approx(dissipated, rel=1e-9)
+    assert supplied == near(dissipated, rel=1e-9)
 
 
 @EVERY_ARRAY
@@ -94,9 +95,9 @@ def test_reversed_voltage_reverses_every_current(array: str, cell: str) -> None:
     """V and -V give opposite currents and the same power."""
     forward, backward = (solve(memory(ARRAYS[array] | CELLS[cell], "third", v))["sel_lrs"] for v in (1.1, -1.1))
     for key in ("i_drive", "i_sense"):
-        assert backward[key] == pytest.approx(-forward[key], rel=1e-9)
+        assert backward[key] == near(-forward[key], rel=1e-9)
     for key in ("power", "i_total", "i_leak", "v_disturb_max"):
-        assert backward[key] == pytest.approx(forward[key], rel=1e-7)
+        assert backward[key] == near(forward[key], rel=1e-7)
 
 
 @EVERY_ARRAY
@@ -179,4 +180,4 @@ def test_steep_cells_far_beyond_their_knee_converge() -> None:
     found = solve(spec)["sel_lrs"]
     # The cells are all but shorts here, so drivers, wires and switches set the current.
     assert 0 < found["v_cell"][0] < 1.0
-    assert found["i_drive"] == pytest.approx(5.0 / 110, rel=0.5)
+    assert found["i_drive"] == near(5.0 / 110, rel=0.5)

@@ -27,6 +27,7 @@ from tests.devices.circuits.builders import (
     planar,
     vertical,
 )
+from tests.near import near
 
 POLYNOMIAL = {"model": "polynomial", "g_lrs": 2.2e-4, "g_hrs": 6e-5}
 OHMIC = {"model": "ohmic", "g": 1e-3}
@@ -152,7 +153,7 @@ def test_a_wrong_result_differs() -> None:
     results["i_col"][1] += 2e-6 * max(results["i_col"])
     check = check_case(spec, g=g, results=results)
     assert [row.quantity for row in check.rows if not row.agrees] == ["i_col"]
-    assert check.largest == pytest.approx(2e-6, rel=1e-3)
+    assert check.largest == near(2e-6, rel=1e-3)
 
 
 @pytest.mark.usefixtures("_ngspice")

@@ -9,6 +9,7 @@ from scipy.optimize import brentq
 from pillarsim.devices.circuits import CircuitError, solve
 from pillarsim.devices.circuits.cells import Linear, OhmicSelector, Series, read_cell
 from tests.devices.circuits.builders import EXP, LINEAR, NO_WIRES, planar
+from tests.near import near
 
 POLYNOMIAL = {"model": "polynomial", "g_lrs": 225e-6, "g_hrs": 50e-6}
 OHMIC = {"model": "ohmic", "g": 5e-4}
@@ -65,7 +66,7 @@ def test_conductances_outside_the_fit_are_refused(g: float) -> None:
 def test_solved_voltages_outside_the_fit_are_refused() -> None:
     """0.5 V over a cell is in range; a solved point above it is not, alone or behind a selector."""
     spec = planar(1, 1, cell=POLYNOMIAL) | NO_WIRES
-    assert solve(spec | {"v_in": [-0.5]}, g=[[1e-4]])["i_col"][0] == pytest.approx(published(-0.5, 1e-4), rel=1e-12)
+    assert solve(spec | {"v_in": [-0.5]}, g=[[1e-4]])["i_col"][0] == near(published(-0.5, 1e-4), rel=1e-12)
     with pytest.raises(CircuitError, match=r"-0\.5 to 0\.5 V, a cell of the solved array stands at 0\.51 V"):
         solve(spec | {"v_in": [0.51]}, g=[[1e-4]])
     behind = spec | {"selector": OHMIC, "v_in": [0.59]}
@@ -88,8 +89,8 @@ def test_polynomial_behind_a_selector(volts: float, selector: dict[str, float]) 
     low, high = sorted((0.0, volts))
     part = brentq(excess, low, high, xtol=1e-15)
     found, _ = law.current(np.array([volts]), np.array([1e-4]))
-    assert found[0] == pytest.approx(published(part, 1e-4), rel=1e-10)
-    assert law.element_voltage(np.array([volts]), np.array([1e-4]))[0] == pytest.approx(part, rel=1e-10)
+    assert found[0] == near(published(part, 1e-4), rel=1e-10)
+    assert law.element_voltage(np.array([volts]), np.array([1e-4]))[0] == near(part, rel=1e-10)
 
 
 def test_linear_behind_a_resistance_is_one_resistance() -> None:

@@ -10,6 +10,7 @@ from pillarsim.devices.circuits import CircuitError, ConvergenceError, batch, ef
 from pillarsim.devices.circuits.layout import cell_rows, cell_shape, read_layout, row_shape
 from pillarsim.devices.circuits.reads import chord_conductances, linearised_matrix, pillar_currents, solve_reads
 from tests.devices.circuits.builders import EXP, LINEAR, NO_WIRES, SINH, THRESHOLD, WORD_LINES, Spec, planar, vertical
+from tests.near import near
 
 Array = NDArray[np.float64]
 
@@ -117,8 +118,8 @@ def test_parts_of_the_power(array: str) -> None:
     driven = v_in[read][row] != 0
     place = np.indices(row.shape)[0 if spec["geometry"] == "2d" else 1]
     power = dense_cell_power(spec, g, v_in[read], rows)
-    assert found.signal_w[read] == pytest.approx(power[driven & rows[place]].sum(), rel=1e-7)
-    assert found.sneak_w[read] == pytest.approx(power[~(driven & rows[place])].sum(), rel=1e-7)
+    assert found.signal_w[read] == near(power[driven & rows[place]].sum(), rel=1e-7)
+    assert found.sneak_w[read] == near(power[~(driven & rows[place])].sum(), rel=1e-7)
 
 
 def dense_cell_power(spec: Spec, g: Array, v_in: Array, rows: NDArray[np.bool_]) -> Array:
@@ -171,10 +172,10 @@ def test_sneak_of_an_undriven_row_by_hand() -> None:
     spec = planar(2, 1, **{key: value for key, value in NO_WIRES.items() if key in ("r_row", "r_col", "r_driver")})
     found = solve_reads(spec | {"r_sense": 1e4}, [[1e-4], [1e-4]], [[1.0, 0.0]])
     # Three equal conductances meet at 1/3 V.
-    assert found.i_col[0, 0] == pytest.approx(1e-4 / 3, rel=1e-14)
-    assert found.signal_w[0] == pytest.approx(1e-4 * 4 / 9, rel=1e-13)
-    assert found.sneak_w[0] == pytest.approx(1e-4 / 9, rel=1e-13)
-    assert found.wires_w[0] == pytest.approx(1e-4 / 9, rel=1e-13)
+    assert found.i_col[0, 0] == near(1e-4 / 3, rel=1e-14)
+    assert found.signal_w[0] == near(1e-4 * 4 / 9, rel=1e-13)
+    assert found.sneak_w[0] == near(1e-4 / 9, rel=1e-13)
+    assert found.wires_w[0] == near(1e-4 / 9, rel=1e-13)
     np.testing.assert_allclose(found.i_in, [[1e-4 * 2 / 3, -1e-4 / 3]], rtol=1e-13)
 
 
