@@ -77,7 +77,9 @@ def solve_layers(
         for layer, one, columns in zip(layers, programmed, seen, strict=True)
         for task in array_tasks(layer, array, temperature_k)
     ]
-    with ThreadPoolExecutor(max_workers=threads) as pool:
+    # Elimination of a small planar array spends too little time outside the interpreter's lock to gain from threads.
+    alone = array.geometry == "planar" and array.cell.iv.model == "linear"
+    with ThreadPoolExecutor(max_workers=1 if alone else threads) as pool:
         found = pool.map(lambda item: _solved(item[0], item[1]), tasks)
         for (task, _, columns), matrix in zip(tasks, found, strict=True):
             array_part(torch.from_numpy(columns), task.layer, task.placed).numpy()[:] = matrix
