@@ -195,7 +195,7 @@ def read_cell(spec: fields.Spec) -> CellType:
     """Read `cell` and `selector`; raises CircuitError."""
     cell = fields.mapping(spec, "cell")
     law = _in_series(_read_element(cell), _read_selector(spec))
-    low, high = (fields.positive(cell, key) if key in cell else None for key in ("g_hrs", "g_lrs"))
+    low, high = (fields.positive(cell, key, "cell") if key in cell else None for key in ("g_hrs", "g_lrs"))
     return CellType(law, g_lrs=high, g_hrs=low)
 
 
@@ -214,9 +214,9 @@ def refuse_voltages(law: Law, voltage: Array, conductance: Array) -> None:
 
 
 def _read_element(cell: fields.Spec) -> Law:
-    model = fields.choice(cell, "model", ("linear", "sinh", "polynomial"))
+    model = fields.choice(cell, "model", ("linear", "sinh", "polynomial"), "cell")
     if model == "sinh":
-        return Sinh(fields.positive(cell, "k"))
+        return Sinh(fields.positive(cell, "k", "cell"))
     return Polynomial() if model == "polynomial" else Linear()
 
 
@@ -232,12 +232,12 @@ def _read_selector(spec: fields.Spec) -> Selector | None:
     if spec.get("selector") is None:
         return None
     selector = fields.mapping(spec, "selector")
-    model = fields.choice(selector, "model", ("exp", "threshold", "ohmic"))
+    model = fields.choice(selector, "model", ("exp", "threshold", "ohmic"), "selector")
     if model == "exp":
-        return ExpSelector(fields.positive(selector, "g0"), fields.positive(selector, "ks"))
+        return ExpSelector(*(fields.positive(selector, key, "selector") for key in ("g0", "ks")))
     if model == "ohmic":
-        return OhmicSelector(fields.positive(selector, "g"))
-    values = (fields.positive(selector, key) for key in ("g_on", "g_off", "v_th", "w"))
+        return OhmicSelector(fields.positive(selector, "g", "selector"))
+    values = (fields.positive(selector, key, "selector") for key in ("g_on", "g_off", "v_th", "w"))
     return ThresholdSelector(*values)
 
 

@@ -1,6 +1,6 @@
 """A biased array as a list of elements between merged nodes: what the solver sees.
 
-Nodes that a resistance of 0 ohm joins are one node. Nodes 0 .. free - 1 are unknown; the rest are held by a source.
+Nodes that an ideal short joins are one node. Nodes 0 .. free - 1 are unknown; the rest are held by a source.
 """
 
 from __future__ import annotations
@@ -58,9 +58,10 @@ class Circuit:
         return self.layout.name(int(self.origin[node]))
 
 
-def build_circuit(layout: Layout, bias: Bias, r_driver: float, r_sense: float) -> Circuit:
+def build_circuit(layout: Layout, bias: Bias, r_driver: float, r_sense: float, negligible_ohm: float = 0.0) -> Circuit:
     """Add sources, drivers and sense resistances to a layout and merge its shorted nodes.
 
+    A resistance of at most `negligible_ohm` is an ideal short (`negligible` says where that costs no accuracy).
     Raises CircuitError where nodes float (no path to a source) or where shorts tie two sources together.
     """
     row_source, row_end = _sources(layout.row_ends, bias.rows.driven, layout.node_count)
@@ -71,14 +72,15 @@ def build_circuit(layout: Layout, bias: Bias, r_driver: float, r_sense: float) -
     ohm = np.concatenate([layout.wire_ohm, np.full(len(row_source), r_driver), col_ohm])
 
     total = layout.node_count + len(row_source) + len(col_source)
-    merged, names = _merge(total, ends_a[ohm == 0], ends_b[ohm == 0])
+    short = ohm <= negligible_ohm
+    merged, names = _merge(total, ends_a[short], ends_b[short])
     held = merged[np.concatenate([row_source, col_source])]
     if len(np.unique(held)) < len(held):
         raise CircuitError("resistances of 0 ohm tie two sources together")
 
     order = _held_last(merged, held, int(merged.max()) + 1)
     node = order[merged]
-    keep = (ohm != 0) & (node[ends_a] != node[ends_b])
+    keep = ~short & (node[ends_a] != node[ends_b])
     origin = np.empty(len(order), dtype=np.intp)
     origin[order] = names
     circuit = Circuit(

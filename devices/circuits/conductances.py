@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from typing import Any
 
 import numpy as np
@@ -62,12 +63,12 @@ def pattern_states(spec: fields.Spec, shape: tuple[int, ...]) -> NDArray[np.bool
     `analog`, the fifth pattern, has no states: `read_conductances` makes its conductances.
     """
     pattern = _pattern(spec)
-    kind = fields.choice(pattern, "kind", _STATES)
+    kind = fields.choice(pattern, "kind", _STATES, "pattern")
     if kind == "checker":
         return np.asarray(np.indices(shape).sum(axis=0) % 2 == 0)
     if kind == "random":
         rng = np.random.default_rng(_seed(pattern))
-        return np.asarray(rng.random(shape) < fields.number(pattern, "p_lrs"))
+        return np.asarray(rng.random(shape) < _share_lrs(pattern))
     return np.full(shape, kind == "all_lrs")
 
 
@@ -84,7 +85,7 @@ def _made_conductances(spec: fields.Spec, cell: CellType, states: object, shape:
     if states is not None:
         return np.where(read_states(states, shape), cell.g_lrs, cell.g_hrs)
     pattern = _pattern(spec)
-    if fields.choice(pattern, "kind", (*_STATES, "analog")) == "analog":
+    if fields.choice(pattern, "kind", (*_STATES, "analog"), "pattern") == "analog":
         return analog_conductances(_seed(pattern), shape, cell.g_hrs, cell.g_lrs)
     return np.where(pattern_states(spec, shape), cell.g_lrs, cell.g_hrs)
 
@@ -96,10 +97,17 @@ def _pattern(spec: fields.Spec) -> fields.Spec:
 
 
 def _seed(pattern: fields.Spec) -> int:
-    seed = fields.value(pattern, "seed")
-    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
-        raise CircuitError(f"seed: expected a whole number of at least 0, found {seed!r}")
-    return seed
+    seed = fields.value(pattern, "seed", "pattern")
+    if not isinstance(seed, numbers.Integral) or isinstance(seed, bool) or seed < 0:
+        raise CircuitError(f"pattern.seed: expected a whole number of at least 0, found {seed!r}")
+    return int(seed)
+
+
+def _share_lrs(pattern: fields.Spec) -> float:
+    share = fields.number(pattern, "p_lrs", "pattern")
+    if not 0 <= share <= 1:
+        raise CircuitError(f"pattern.p_lrs: expected a share from 0 to 1, found {share!r}")
+    return share
 
 
 def _split(states: object) -> Any:

@@ -3,7 +3,8 @@
 A planar array is eliminated row after row (`ladder`), a vertical one with a finger for each row pillar row after
 pillar row (`pillar_ladder`). Any other is factorised as a whole: 1 V is put on each line of the side with fewer lines,
 the other side held at 0 V, and the currents of the other side's lines are the transfer conductances. By reciprocity
-either side gives the same matrix.
+either side gives the same matrix. Eliminations take any resistance; where the whole is factorised, one too small to
+matter is an ideal short (`negligible`).
 """
 
 from __future__ import annotations
@@ -16,12 +17,15 @@ from scipy.sparse import coo_array, csr_array
 
 from pillarsim.devices.circuits import bias as biases
 from pillarsim.devices.circuits import fields, layout
+from pillarsim.devices.circuits.batch import topology
 from pillarsim.devices.circuits.case import circuit_of
-from pillarsim.devices.circuits.cells import read_cell
+from pillarsim.devices.circuits.cells import Linear, read_cell
 from pillarsim.devices.circuits.circuit import Circuit
 from pillarsim.devices.circuits.conductances import given_conductances
 from pillarsim.devices.circuits.errors import CircuitError
+from pillarsim.devices.circuits.keys import check_keys
 from pillarsim.devices.circuits.ladder import Resistances, planar_transfers
+from pillarsim.devices.circuits.negligible import negligible_ohm
 from pillarsim.devices.circuits.newton import Factors
 from pillarsim.devices.circuits.pillar_ladder import PillarResistances, finger_transfers
 
@@ -56,8 +60,11 @@ def effective_matrices(spec: fields.Spec, g: object, on_rows_groups: Sequence[ob
     `on_rows_groups` holds a list of pillar rows for each group, in place of `spec["on_rows"]`. For the rest, and for a
     stack of arrays, which gives (arrays, groups, inputs, outputs), see `effective_matrix`. Raises CircuitError.
     """
+    check_keys(spec)
     if fields.choice(spec, "geometry", ("2d", "3d")) == "2d":
         raise CircuitError("geometry: only a vertical array has groups of rows that are on together")
+    if isinstance(on_rows_groups, str) or not isinstance(on_rows_groups, Sequence | np.ndarray):
+        raise CircuitError(f"on_rows_groups: expected a list of lists of pillar rows, found {on_rows_groups!r}")
     stack, single = _read(spec, g)
     found = _vertical(spec, stack, on_rows_groups)
     return found[0] if single else found
@@ -65,6 +72,7 @@ def effective_matrices(spec: fields.Spec, g: object, on_rows_groups: Sequence[ob
 
 def _read(spec: fields.Spec, g: object) -> tuple[Array, bool]:
     """The conductances as a stack of arrays, and whether one array was given instead."""
+    check_keys(spec)
     if spec.get("mode", "compute") != "compute":
         raise CircuitError("mode: only a compute case has an effective matrix")
     if not read_cell(spec).linear:
@@ -98,9 +106,13 @@ def _vertical(spec: fields.Spec, stack: Array, groups: Sequence[object]) -> Arra
         return found
     for group, on in enumerate(chosen):
         bias = biases.read_compute_bias({**spec, "on_rows": on}, np.zeros(layout.row_shape(spec)))
-        circuit = circuit_of(spec, bias)
+        circuits: dict[float, Circuit] = {}
         for array, g in enumerate(stack):
-            found[array, group] = transfer(circuit, g.ravel())
+            # By the array alone, so that it is bit for bit the same in any stack.
+            negligible = negligible_ohm(spec, Linear(), g, bias, 1.0)
+            if negligible not in circuits:
+                circuits[negligible] = circuit_of(spec, bias, negligible)
+            found[array, group] = transfer(circuits[negligible], g.ravel())
     return found
 
 
@@ -111,7 +123,7 @@ def transfer(circuit: Circuit, conductance: Array) -> Array:
     first, count = (0, rows) if by_row else (rows, cols)
     line, lines = (circuit.layout.cell_col, cols) if by_row else (circuit.layout.cell_row, rows)
     elements = np.concatenate([circuit.wire_s, conductance])
-    coupling = _coupling(circuit, elements)
+    coupling, nodes = _coupling(circuit, elements), topology(circuit)
     collect = _cell_currents(circuit, conductance, line, lines)
     solver = Factors(circuit).factor(elements) if circuit.free else None
     found = np.empty((lines, count))
@@ -122,6 +134,9 @@ def transfer(circuit: Circuit, conductance: Array) -> Array:
         volts[held, np.arange(stop - start)] = 1.0
         if solver is not None:
             volts[: circuit.free] = solver.solve(coupling[:, held - circuit.free].toarray())
+            # Rounding beside a wire of little resistance shifts whole lines; one step with true residuals undoes it.
+            residual = nodes.leaving @ (elements[:, None] * (nodes.across @ volts))
+            volts[: circuit.free] -= solver.solve(residual)
         found[:, start:stop] = collect @ volts
     return np.ascontiguousarray(found.T) if by_row else -found
 

@@ -7,6 +7,7 @@ p above a select transistor t - q, bit lines q from r = 0. Left out: gate and bo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -18,6 +19,8 @@ from pillarsim.devices.circuits.errors import CircuitError
 
 Indices = NDArray[np.intp]
 Wires = tuple[Indices, Indices, "NDArray[np.float64] | float"]
+
+_MOST_CELLS = 16_000_000  # of one array; its factorisation alone takes tens of GB
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,25 +70,37 @@ def read_layout(spec: fields.Spec, on_rows: Iterable[int] = ()) -> Layout:
 
 
 def cell_shape(spec: fields.Spec) -> tuple[int, ...]:
-    """Return (rows, cols), (layers, rows, cols) or (layers, rows, cols, 2)."""
+    """Return (rows, cols), (layers, rows, cols) or (layers, rows, cols, 2).
+
+    Raises CircuitError for more cells than can be solved.
+    """
     plane = (fields.count(spec, "rows"), fields.count(spec, "cols"))
     if fields.choice(spec, "geometry", ("2d", "3d")) == "2d":
-        return plane
+        return _bounded(plane, "rows, cols")
     sides = (2,) if word_lines(spec) == "comb2" else ()
-    return (fields.count(spec, "layers"), *plane, *sides)
+    return _bounded((fields.count(spec, "layers"), *plane, *sides), "layers, rows, cols")
+
+
+def _bounded(shape: tuple[int, ...], keys: str) -> tuple[int, ...]:
+    cells = math.prod(shape)
+    if cells > _MOST_CELLS:
+        found = " x ".join(map(str, shape))
+        raise CircuitError(f"{keys}: expected at most {_MOST_CELLS} cells, found {found} = {cells}")
+    return shape
 
 
 def word_lines(spec: fields.Spec) -> str:
     """Return the kind of word line of a vertical array."""
-    return fields.choice(fields.mapping(spec, "wl"), "type", ("plane", "comb", "comb2", "finger"))
+    return fields.choice(fields.mapping(spec, "wl"), "type", ("plane", "comb", "comb2", "finger"), "wl")
 
 
 def row_shape(spec: fields.Spec) -> tuple[int, ...]:
     """Return (rows,) or (layers, electrodes a layer)."""
-    rows = fields.count(spec, "rows")
-    if fields.choice(spec, "geometry", ("2d", "3d")) == "2d":
-        return (rows,)
-    return (fields.count(spec, "layers"), int(_electrode_of_finger(spec, rows).max()) + 1)
+    shape = cell_shape(spec)  # refuses an array that is too large
+    if len(shape) == 2:
+        return (shape[0],)
+    rows = shape[1]
+    return (shape[0], int(_electrode_of_finger(spec, rows).max()) + 1)
 
 
 def cell_rows(spec: fields.Spec) -> Indices:
@@ -165,7 +180,7 @@ def _finger_of_cell(spec: fields.Spec, place: NDArray[np.intp]) -> Indices:
     if kind == "plane":
         return np.zeros_like(row)
     if kind == "comb":
-        return row // fields.count(fields.mapping(spec, "wl"), "rows_per_finger")
+        return row // fields.count(fields.mapping(spec, "wl"), "rows_per_finger", "wl")
     return row + place[3] if kind == "comb2" else row
 
 
@@ -177,10 +192,10 @@ def _electrode_of_finger(spec: fields.Spec, rows: int) -> Indices:
     if kind == "finger":
         return np.arange(rows, dtype=np.intp)
     if kind == "comb":
-        fingers = -(-rows // fields.count(wl, "rows_per_finger"))
-        return np.arange(fingers, dtype=np.intp) % fields.count(wl, "n_combs")
+        fingers = -(-rows // fields.count(wl, "rows_per_finger", "wl"))
+        return np.arange(fingers, dtype=np.intp) % fields.count(wl, "n_combs", "wl")
     if wl.get("n_combs", 2) != 2:
-        raise CircuitError(f"n_combs: a comb2 layer has 2 combs, found {wl['n_combs']!r}")
+        raise CircuitError(f"wl.n_combs: a comb2 layer has 2 combs, found {wl['n_combs']!r}")
     return np.arange(rows + 1, dtype=np.intp) % 2
 
 

@@ -1,6 +1,7 @@
 """A case as a commented SPICE netlist (ngspice dialect): the circuit of the solver, element by element.
 
-Nodes carry the names of the layout: p_0_2_3 is p(0, 2, 3). Nodes that a resistance of 0 ohm joins are written as one.
+Nodes carry the names of the layout: p_0_2_3 is p(0, 2, 3). Nodes that a resistance of 0 ohm joins are written as one;
+those that are merely negligible to the solver stay as the case has them.
 Every line has its own source; a 0 V source in series with each selected cell measures its current.
 Left out as in the layout: capacitances, gate and body of the transistors.
 """
@@ -22,6 +23,7 @@ from pillarsim.devices.circuits.case import circuit_of
 from pillarsim.devices.circuits.cells import CellType, read_cell
 from pillarsim.devices.circuits.conductances import read_conductances, with_selected
 from pillarsim.devices.circuits.errors import CircuitError
+from pillarsim.devices.circuits.keys import check_keys
 from pillarsim.devices.circuits.layout import Layout
 from pillarsim.devices.circuits.netlist_cells import CellWriter, digits
 
@@ -113,6 +115,7 @@ def netlist(spec: fields.Spec, states: object = None, g: object = None, run: str
 
 def build_deck(spec: fields.Spec, states: object = None, g: object = None, run: str | None = None) -> Deck:
     """Return the netlist of a case with the names in it; raises CircuitError."""
+    check_keys(spec)
     runs = runs_of(spec)
     active = runs[0] if run is None else run
     if active not in runs:

@@ -155,13 +155,14 @@ def _reached(circuit: Circuit, law: Law, conductance: Array, volts: Array, facto
     try:
         return _newton(circuit, law, conductance, volts, factors)
     except ConvergenceError as error:
-        failure = error
+        full = error
+    last: ConvergenceError | None = None
     for stages in _RAMPS:
         try:
             return _ramped(circuit, law, conductance, volts, factors, stages)
         except ConvergenceError as error:
-            failure = error
-    raise failure
+            last = error
+    raise ConvergenceError(f"{full}; raising the sources in stages fails too, {last}") from full
 
 
 def _ramped(circuit: Circuit, law: Law, conductance: Array, volts: Array, factors: Factors, stages: int) -> State:

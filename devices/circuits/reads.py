@@ -7,7 +7,8 @@
 Also a nonlinear array linearised about one read, which is exact there and an approximation elsewhere.
 Everywhere `spec` is that of a compute case (its `v_in` is not used), `g` the conductances in siemens (None: those of
 its pattern), `v_in` the inputs in volts, flat or in the shape of the row lines, and `on` says which pillar rows of a
-vertical array are switched on (None: `spec["on_rows"]`). Left out: everything that is not DC.
+vertical array are switched on (None: `spec["on_rows"]`). Resistances that are negligible at the largest input are
+ideal shorts (`negligible`). Left out: everything that is not DC.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from pillarsim.devices.circuits.circuit import Circuit
 from pillarsim.devices.circuits.conductances import read_conductances
 from pillarsim.devices.circuits.effective import effective_matrix
 from pillarsim.devices.circuits.errors import CircuitError
+from pillarsim.devices.circuits.keys import check_keys
+from pillarsim.devices.circuits.negligible import negligible_ohm
 from pillarsim.devices.circuits.newton import Factors, State
 
 Array = NDArray[np.float64]
@@ -69,7 +72,8 @@ def solve_reads(spec: fields.Spec, g: object, v_in: object, on: object = None) -
     rows_on = _rows_on(spec, on, len(volts))
     inputs, cols = volts.shape[1], fields.count(spec, "cols")
     found = Reads(np.empty((len(volts), cols)), np.empty((len(volts), inputs)), *np.empty((3, len(volts))))
-    for circuit, factors, nodes, reads in _groups(spec, rows_on):
+    negligible = _negligible(spec, cell, conductance, volts)
+    for circuit, factors, nodes, reads in _groups(spec, rows_on, negligible):
         held = np.vstack([volts[reads].T, np.zeros((cols, len(reads)))])
         shared = share(circuit, cell.law, conductance.ravel(), held, factors, nodes)
         for first in range(0, len(reads), _READS_AT_ONCE):
@@ -118,6 +122,7 @@ def pillar_currents(spec: fields.Spec, g: object, v_in: object, on: object = Non
 
 
 def _cells(spec: fields.Spec, g: object) -> tuple[CellType, Array]:
+    check_keys(spec)
     if spec.get("mode", "compute") != "compute":
         raise CircuitError(f"mode: reads of inputs need a compute case, found {spec['mode']!r}")
     cell = read_cell(spec)
@@ -129,13 +134,20 @@ def _volts(spec: fields.Spec, v_in: object, batch: bool) -> Array:
     shape = layout.row_shape(spec)
     flat = (int(np.prod(shape)),)
     lead: tuple[int, ...] = ()
-    dimensions = np.ndim(v_in)  # type: ignore[arg-type]
+    dimensions = _dimensions(v_in)
     if batch:
         if dimensions not in (2, 1 + len(shape)) or not len(v_in):  # type: ignore[arg-type]
             raise CircuitError(f"v_in: expected at least one read of shape {flat} or {shape}")
         lead = (len(v_in),)  # type: ignore[arg-type]
     is_flat = dimensions == len(lead) + 1
     return fields.array(v_in, "v_in", lead + (flat if is_flat else shape)).reshape(lead + flat)
+
+
+def _dimensions(v_in: object) -> int:
+    try:
+        return np.ndim(v_in)  # type: ignore[arg-type]
+    except ValueError:
+        raise CircuitError("v_in: expected numbers, found lists of different lengths") from None
 
 
 def _rows_on(spec: fields.Spec, on: object, reads: int) -> Flags:
@@ -155,21 +167,32 @@ def _rows_on(spec: fields.Spec, on: object, reads: int) -> Flags:
     return given
 
 
-def _groups(spec: fields.Spec, rows_on: Flags) -> Iterator[tuple[Circuit, Factors, Topology, NDArray[np.intp]]]:
+def _groups(
+    spec: fields.Spec, rows_on: Flags, negligible: float
+) -> Iterator[tuple[Circuit, Factors, Topology, NDArray[np.intp]]]:
     """The circuit of each distinct set of rows that are on, and the reads that have it."""
     patterns, group = np.unique(rows_on, axis=0, return_inverse=True)
     before: tuple[Circuit, Factors, Topology] | None = None
     for number, pattern in enumerate(patterns):
-        circuit = _circuit(spec, pattern)
+        circuit = _circuit(spec, pattern, negligible)
         if before is None or not _same_topology(before[0], circuit):
             before = circuit, Factors(circuit), topology(circuit)
         yield circuit, before[1], before[2], np.flatnonzero(group.ravel() == number)
 
 
-def _circuit(spec: fields.Spec, on: Flags) -> Circuit:
-    volts = np.zeros(layout.row_shape(spec))
-    bias = biases.read_compute_bias({**spec, "on_rows": [0]}, volts)
-    return circuit_of(spec, replace(bias, on_rows=tuple(np.flatnonzero(on).tolist())))
+def _circuit(spec: fields.Spec, on: Flags, negligible: float) -> Circuit:
+    return circuit_of(spec, replace(_bias(spec), on_rows=tuple(np.flatnonzero(on).tolist())), negligible)
+
+
+def _bias(spec: fields.Spec) -> biases.Bias:
+    """Every row at 0 V, every column sensed; which pillar rows are on is the caller's to set."""
+    return biases.read_compute_bias({**spec, "on_rows": [0]}, np.zeros(layout.row_shape(spec)))
+
+
+def _negligible(spec: fields.Spec, cell: CellType, g: Array, volts: Array) -> float:
+    """The resistance (ohm) that is a short at every read; columns stand at 0 V."""
+    spread = np.maximum(volts, 0).max(axis=-1) - np.minimum(volts, 0).min(axis=-1)
+    return negligible_ohm(spec, cell.law, g, _bias(spec), float(spread.max()))
 
 
 def _same_topology(one: Circuit, two: Circuit) -> bool:
@@ -181,8 +204,10 @@ def _same_topology(one: Circuit, two: Circuit) -> bool:
 def _one(spec: fields.Spec, g: object, v_in: object, on: object) -> tuple[Circuit, State]:
     """One read, by Newton's method alone."""
     cell, conductance = _cells(spec, g)
-    circuit = _circuit(spec, _rows_on(spec, None if on is None else [on], 1)[0])
-    rows = replace(circuit.bias.rows, volts=_volts(spec, v_in, batch=False))
+    volts = _volts(spec, v_in, batch=False)
+    rows_on = _rows_on(spec, None if on is None else [on], 1)[0]
+    circuit = _circuit(spec, rows_on, _negligible(spec, cell, conductance, volts))
+    rows = replace(circuit.bias.rows, volts=volts)
     biased = replace(circuit, bias=replace(circuit.bias, rows=rows))
     return biased, solve_circuit(biased, cell, conductance)
 

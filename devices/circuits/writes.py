@@ -11,7 +11,9 @@ from pillarsim.devices.circuits import fields
 from pillarsim.devices.circuits.case import circuit_of, solve_circuit
 from pillarsim.devices.circuits.cells import read_cell
 from pillarsim.devices.circuits.conductances import given_conductances
+from pillarsim.devices.circuits.keys import check_keys
 from pillarsim.devices.circuits.layout import cell_shape
+from pillarsim.devices.circuits.negligible import negligible_ohm
 
 
 @dataclass(frozen=True)
@@ -30,12 +32,13 @@ class WritePulse:
 def solve_write(spec: fields.Spec, g: object) -> WritePulse:
     """Solve a memory case as it stands, its selected cells at their own conductance in `g` (S, cell shape).
 
-    Raises CircuitError (a ValueError).
+    Negligible resistances are ideal shorts, as in `solve`. Raises CircuitError (a ValueError).
     """
+    check_keys(spec)
     cell = read_cell(spec)
     conductances = given_conductances(g, cell_shape(spec))
     bias = biases.read_memory_bias(spec)
-    circuit = circuit_of(spec, bias)
+    circuit = circuit_of(spec, bias, negligible_ohm(spec, cell.law, conductances, bias))
     state = solve_circuit(circuit, cell, conductances)
     power = (state.cell_volts * state.cell_current).reshape(conductances.shape)
     volts = np.abs(state.cell_volts).reshape(conductances.shape)

@@ -27,7 +27,7 @@ LARGEST_NONLINEARITY = 1e6  # I(V) / I(V/2) of a sinh cell; published self-selec
 @set_option
 @click.option("--layers", metavar="N,...", help="Layer counts of a vertical array.")
 @click.option("--pillars", metavar="N|RxC,...", help="Pillars (cells of a planar array): N x N, or rows x columns.")
-@click.option("--voltage", metavar="V,...", help="Read voltages.")
+@click.option("--voltage", metavar="V,...", help="Read voltages (of a write, write voltages).")
 @click.option("--scheme", metavar="NAME,...", help="Bias of unselected lines: half, third, ground, float.")
 @click.option("--bits", metavar="K,...", help="Cells read at once: the last K columns of one row and layer.")
 @click.option(

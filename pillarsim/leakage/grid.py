@@ -90,9 +90,18 @@ def grid(source: Source, axes: Axes) -> list[Point]:
     ]
     for point in points:
         if point.bits > point.columns:
-            raise InputError(f"--bits: {point.bits} bits at once need as many columns, found {point.columns}")
+            raise InputError(_too_many_bits(source, axes, point))
         if (point.layers or 1) * point.rows * point.columns > MAX_CELLS:
             raise InputError(
                 f"{point.size} pillars, {point.layers or 1} layers: expected at most {MAX_CELLS} cells a point"
             )
     return points
+
+
+def _too_many_bits(source: Source, axes: Axes, point: Point) -> str:
+    """Names what gave the bits: the option, or the array's own."""
+    need = f"bits at once need as many columns, found {point.columns}"
+    if axes.bits:
+        return f"--bits: {point.bits} {need}"
+    where = "--pillars" if axes.sizes else "sel_cols"
+    return f"{where}: the {point.bits} columns that {source.name} selects are {point.bits} {need}; --bits takes others"

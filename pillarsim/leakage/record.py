@@ -49,7 +49,7 @@ def study_record(
         "refined_points": [
             _point(outcome, own) for limit in (*limits.lowest, *limits.highest) for outcome in limit.solved
         ],
-        "conclusions": _conclusions(outcomes, limits, thresholds, own),
+        "conclusions": _conclusions(source, outcomes, limits, thresholds, own),
         "versions": versions,
     }
 
@@ -61,6 +61,7 @@ def _array(source: Source, own: float) -> dict[str, Any]:
         "rows": source.rows,
         "columns": source.columns,
         "word_lines": source.spec["wl"]["type"] if source.vertical else None,
+        "operation": source.operation,
         "voltage_v": source.voltage_v,
         "scheme": source.scheme,
         "bits": source.bits,
@@ -96,7 +97,9 @@ def _values(point: Point, own: float, without: str | None = None) -> dict[str, A
     return {key: value for key, value in values.items() if key != without}
 
 
-def _conclusions(outcomes: Sequence[Outcome], limits: Limits, thresholds: Thresholds, own: float) -> dict[str, Any]:
+def _conclusions(
+    source: Source, outcomes: Sequence[Outcome], limits: Limits, thresholds: Thresholds, own: float
+) -> dict[str, Any]:
     layers, lowest, highest = best_layers(limits), best_lowest(limits), best_highest(limits)
     return {
         "thresholds": asdict(thresholds),
@@ -110,7 +113,7 @@ def _conclusions(outcomes: Sequence[Outcome], limits: Limits, thresholds: Thresh
         "voltages_by_combination": [
             _voltages(low, high, own) for low, high in zip(limits.lowest, limits.highest, strict=True)
         ],
-        "text": sentences(outcomes, limits, thresholds),
+        "text": sentences(outcomes, limits, thresholds, source.operation),
     }
 
 

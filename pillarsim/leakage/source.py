@@ -43,6 +43,11 @@ class Source:
     write_source: str
 
     @property
+    def operation(self) -> str:
+        """What its voltage does: `read`, or `write` of a case with `op: write`."""
+        return "write" if self.spec.get("op") == "write" else "read"
+
+    @property
     def vertical(self) -> bool:
         """Whether the array has layers."""
         return self.layers is not None

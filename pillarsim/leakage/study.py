@@ -12,13 +12,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-import numpy as np
-
 from pillarsim.arch.errors import InputError
-from pillarsim.devices.circuits import CircuitError, ConvergenceError, solve
-from pillarsim.devices.circuits.layout import cell_shape
+from pillarsim.devices.circuits import CircuitError, ConvergenceError
 from pillarsim.leakage.circuit import point_spec
 from pillarsim.leakage.grid import Point
+from pillarsim.leakage.read import solve_read
 from pillarsim.leakage.source import Source
 
 T = TypeVar("T")
@@ -34,6 +32,7 @@ class Figures:
     read_margin             (I_LRS - I_HRS) / I_LRS of the sensed current
     read_margin_v           the same difference as a voltage over the sense resistance, as a fraction of V
     disturb_v, _fraction    largest |voltage| over an unselected cell, and as a fraction of V
+    disturb_..._v           the same by where the cell is: the classes of `read.Disturb`
     leakage_power_w         power_w less V times the selected cells' current
     """
 
@@ -46,6 +45,9 @@ class Figures:
     read_margin_v: float | None
     disturb_v: float | None
     disturb_fraction: float | None
+    disturb_same_pillar_v: float | None
+    disturb_same_line_v: float | None
+    disturb_elsewhere_v: float | None
     power_w: float
     leakage_power_w: float
     leakage_per_bit_a: float
@@ -66,12 +68,10 @@ def solve_point(source: Source, pattern: str, seed: int, point: Point) -> Outcom
     """Solve one point; what the circuit refuses is the outcome's error."""
     spec = point_spec(source, point, pattern, seed)
     try:
-        results = solve(spec)
+        found = solve_read(spec)
     except CircuitError as error:
         return Outcome(point, None, str(error), converges=not isinstance(error, ConvergenceError))
-    lrs, hrs, margin = results["sel_lrs"], results["sel_hrs"], results["margin"]
-    alone = int(np.prod(cell_shape(spec))) == point.bits
-    disturb = None if alone else max(lrs["v_disturb_max"], hrs["v_disturb_max"])
+    lrs, hrs, margin, disturb = found.lrs, found.hrs, found.margin, found.disturb.largest_v
     leaked_w = lrs["power"] - point.voltage_v * lrs["i_sel_sum"]
     figures = Figures(
         i_leak_a=lrs["i_leak"],
@@ -83,6 +83,9 @@ def solve_point(source: Source, pattern: str, seed: int, point: Point) -> Outcom
         read_margin_v=margin["rm_v"] if spec["r_sense"] else None,
         disturb_v=disturb,
         disturb_fraction=None if disturb is None else disturb / point.voltage_v,
+        disturb_same_pillar_v=found.disturb.same_pillar_v,
+        disturb_same_line_v=found.disturb.same_line_v,
+        disturb_elsewhere_v=found.disturb.elsewhere_v,
         power_w=lrs["power"],
         leakage_power_w=leaked_w,
         leakage_per_bit_a=lrs["i_leak"] / point.bits,

@@ -52,13 +52,13 @@ def best_highest(limits: Limits) -> VoltageLimit | None:
     return max(held, key=lambda limit: (_volts(limit.at), _layers(limit.at)), default=None)
 
 
-def sentences(outcomes: Sequence[Outcome], limits: Limits, thresholds: Thresholds) -> list[str]:
-    """Return the conclusions, each a sentence or two."""
+def sentences(outcomes: Sequence[Outcome], limits: Limits, thresholds: Thresholds, operation: str) -> list[str]:
+    """Return the conclusions, each a sentence or two; `operation` is what the voltage does, `read` or `write`."""
     points = [outcome.point for outcome in outcomes]
     axes = varied(points)
     text = [_layer_sentence(outcomes, limits, thresholds, axes)]
-    text.append(_lowest_sentence(limits, thresholds, axes))
-    text.append(_highest_sentence(limits, thresholds, axes))
+    text.append(_lowest_sentence(limits, thresholds, axes, operation))
+    text.append(_highest_sentence(limits, thresholds, axes, operation))
     text.append(_window_sentence(limits))
     text.append(_searched(points, limits))
     failed = sum(outcome.figures is None for outcome in outcomes)
@@ -109,26 +109,26 @@ def _layer_sentence(outcomes: Sequence[Outcome], limits: Limits, thresholds: Thr
     return f"{text} {studied}"
 
 
-def _lowest_sentence(limits: Limits, thresholds: Thresholds, axes: tuple[str, ...]) -> str:
+def _lowest_sentence(limits: Limits, thresholds: Thresholds, axes: tuple[str, ...], operation: str) -> str:
     margin = f"a read margin of at least {100 * thresholds.read_margin:g} %"
     best = best_lowest(limits)
     if best is None:
-        return f"No read voltage studied keeps {margin}."
+        return f"No {operation} voltage studied keeps {margin}."
     assert best.at is not None
-    return f"Lowest read voltage that keeps {margin}: {_limit(best, 'lowest', axes)}, with {_percent(best.at)}."
+    return f"Lowest {operation} voltage that keeps {margin}: {_limit(best, 'lowest', axes)}, with {_percent(best.at)}."
 
 
-def _highest_sentence(limits: Limits, thresholds: Thresholds, axes: tuple[str, ...]) -> str:
+def _highest_sentence(limits: Limits, thresholds: Thresholds, axes: tuple[str, ...], operation: str) -> str:
     wanted = leakage_words(thresholds)
     best = best_highest(limits)
     if best is None:
-        return f"No read voltage studied has {wanted}."
+        return f"No {operation} voltage studied has {wanted}."
     assert best.at is not None
     assert best.at.figures is not None
     leak = engineering(best.at.figures.i_leak_a, "A")
     disturb = best.at.figures.disturb_v
     shown = "no unselected cell" if disturb is None else f"{engineering(disturb, 'V')}"
-    return f"Highest read voltage with {wanted}: {_limit(best, 'highest', axes)}, with {leak} and {shown}."
+    return f"Highest {operation} voltage with {wanted}: {_limit(best, 'highest', axes)}, with {leak} and {shown}."
 
 
 def _window_sentence(limits: Limits) -> str:

@@ -1,4 +1,4 @@
-"""The leakage study as a person reads it: one table of points, then limits by combination, then the conclusions."""
+"""The leakage study as a person reads it: tables of points and of disturb, limits by combination, conclusions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ def render_leakage(record: dict[str, Any]) -> str:
     """Return the whole study as text."""
     points = [_with_size(point) for point in record["points"]]
     varied = [axis for axis in _AXES if len({point[axis] for point in points}) > 1]
-    parts = [_title(record, points, varied), _points(points, varied), *_combinations(record["conclusions"], varied)]
+    parts = [_title(record, points, varied), _points(points, varied), *_disturb(record, points, varied)]
+    parts += _combinations(record["conclusions"], varied)
     parts.append("\n".join(record["conclusions"]["text"]))
     return "\n\n".join(parts) + "\n"
 
@@ -93,6 +94,21 @@ def _figures(point: dict[str, Any], with_volts: bool) -> list[str]:
         _quantity(point["leakage_per_bit_a"], "A"),
         _quantity(point["leakage_power_per_bit_w"], "W"),
     ]
+
+
+def _disturb(record: dict[str, Any], points: list[dict[str, Any]], varied: list[str]) -> list[str]:
+    """A table of the largest voltage over unselected cells by where they are; none without such cells."""
+    solved = [point for point in points if point["disturb_v"] is not None]
+    if not solved:
+        return []
+    vertical = record["array"]["word_lines"] is not None
+    places = ("same pillar", "same word line") if vertical else ("same column", "same row")
+    headers = [*(_AXES[axis] for axis in varied), *(f"disturb, {place}" for place in places), "elsewhere"]
+    keys = ("disturb_same_pillar_v", "disturb_same_line_v", "disturb_elsewhere_v")
+    rows = [
+        [*(_axis(point, axis) for axis in varied), *(_quantity(point[key], "V") for key in keys)] for point in solved
+    ]
+    return [tabulate(rows, headers, tablefmt="simple", disable_numparse=True, colalign=["right"] * len(headers))]
 
 
 def _combinations(conclusions: dict[str, Any], varied: list[str]) -> list[str]:

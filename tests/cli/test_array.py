@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from pillarsim.arch.errors import InputError
@@ -13,6 +14,7 @@ from pillarsim.cli import status
 from pillarsim.cli.array import command
 from pillarsim.devices import solve
 from pillarsim.devices.circuits.netlist import netlist
+from tests.devices.circuits.builders import SINH
 from tests.near import near
 
 YAML = """
@@ -107,6 +109,125 @@ def test_bad_paths_are_refused(tmp_path: Path) -> None:
     assert "two cases have the id 'mine'" in refusal(path, path)
     assert "cannot be" in refusal(path, "--out", path)
     assert "cannot be written" in refusal(path, "--json", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (f"selektor: null\n{YAML}", r"mine.yaml: selektor: unknown key (did you mean 'selector'?)"),
+        (YAML.replace("scheme: half", "scheme: Half"), "found 'Half' (did you mean 'half'?)"),
+        (YAML.replace("kind: checker", "kind: checker, sede: 1"), "pattern.sede: unknown key (did you mean 'seed'?)"),
+        (YAML.replace("kind: checker", "kind: random, p_lrs: 0.5"), "mine.yaml: pattern.seed: missing from the case"),
+        (YAML.replace("rows: 4", "rows: 400000000"), "rows, cols: expected at most 16000000 cells"),
+        ('{"spec": {}, "result": 1}', "result: unknown key (did you mean 'results'?)"),
+        ('id: "a\\tb"\n' + YAML, r"id: expected a name that a file can have, of at most 200 bytes, found 'a\tb'"),
+        ("id: .\n" + YAML, "id: expected a name"),
+        ("id: ..\n" + YAML, "id: expected a name"),
+        ('id: ""\n' + YAML, "id: expected a name"),
+        (f"id: {'x' * 201}\n{YAML}", f"found '{'x' * 60}...'"),
+        ("id: " + "\u00e4" * 101 + f"\n{YAML}", "id: expected a name"),
+    ],
+)
+def test_bad_keys_and_names_are_refused(text: str, message: str, tmp_path: Path) -> None:
+    """Unknown keys, words and names that no file can have are refused with the nearest valid one."""
+    assert message in refusal(written(tmp_path, text), "--out", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+STATES = ["111", "000", "101", "010"]
+
+
+def test_states_stand_in_the_spec_or_beside_it(tmp_path: Path) -> None:
+    """Stored states count wherever they stand; in both places they are refused."""
+    spec = {"states": STATES} | yaml.safe_load(YAML) | {"r_driver": 100, "cell": SINH}
+    bare = {key: value for key, value in spec.items() if key != "states"}
+    expected = solve(bare, states=STATES)
+    assert expected != solve(bare)
+    for number, content in enumerate((spec, {"spec": spec}, {"spec": bare, "states": STATES})):
+        path = written(tmp_path, json.dumps(content), f"{number}.json")
+        (case,) = json.loads(run(path, "--json", "-"))["cases"]
+        assert case["results"] == expected
+        assert case["spec"] == bare
+    both = written(tmp_path, json.dumps({"spec": spec, "states": STATES}), "both.json")
+    assert "states: expected in the spec or beside it, found in both" in refusal(both)
+
+
+def test_conductances_in_the_spec(tmp_path: Path) -> None:
+    """Stored conductances count in the spec too."""
+    spec = yaml.safe_load(YAML) | {"r_driver": 100, "cell": SINH}
+    g = [[1e-6, 2e-6, 3e-6]] * 4
+    path = written(tmp_path, json.dumps({"spec": spec | {"g": g}}), "g.json")
+    assert json.loads(run(path, "--json", "-"))["cases"][0]["results"] == solve(spec, g=g)
+
+
+def test_an_empty_id_is_no_id(tmp_path: Path) -> None:
+    """`id: null` leaves the name of the file; the longest id has its file."""
+    assert run(written(tmp_path, f"id: null\n{YAML}")).startswith("mine: ")
+    run(written(tmp_path, f"id: {'x' * 200}\n{YAML}"), "--out", tmp_path)
+    assert (tmp_path / f"{'x' * 200}.json").is_file()
+
+
+def outputs(folder: Path) -> list[object]:
+    return ["--out", folder / "new" / "out", "--json", folder / "all.json"]
+
+
+def test_bad_later_case_leaves_nothing(tmp_path: Path) -> None:
+    """A case that cannot be solved after one that can leaves no file, no folder and no line."""
+    good = written(tmp_path)
+    bad = written(tmp_path, YAML.replace("sel_rows: [0]", "sel_rows: [4]"), "bad.yaml")
+    result = CliRunner().invoke(command, [str(one) for one in (good, bad, *outputs(tmp_path))])
+    assert isinstance(result.exception, InputError)
+    assert result.output == ""
+    assert sorted(tmp_path.iterdir()) == [bad, good]
+
+
+def test_interrupt_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ctrl-C while the second case is solved leaves nothing of the first."""
+    first, second = written(tmp_path), written(tmp_path, name="second.yaml")
+    calls = []
+
+    def interrupted(*arguments: Any, **named: Any) -> dict[str, Any]:
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return solve(*arguments, **named)
+
+    monkeypatch.setattr("pillarsim.devices.solve", interrupted)
+    assert status(["array", str(first), str(second), *(str(one) for one in outputs(tmp_path))]) == 1
+    assert capsys.readouterr().out == ""
+    assert sorted(tmp_path.iterdir()) == [first, second]
+
+
+def test_netlist_comes_after_the_solution(tmp_path: Path) -> None:
+    """A case that does not converge has no netlist written."""
+    text = YAML.replace("k: 3.0", "k: 1e4").replace("v: 1.0", "v: 5.0").replace("half", "float")
+    message = refusal(written(tmp_path, text), "--netlist", tmp_path / "x.cir", "--out", tmp_path / "out")
+    assert "mine.yaml: no operating point: " in message
+    assert [one.name for one in tmp_path.iterdir()] == ["mine.yaml"]
+
+
+def test_outputs_are_checked_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Outputs without a name, or that cannot be written, are refused before anything is solved."""
+    path = written(tmp_path)
+    monkeypatch.setattr("pillarsim.devices.solve", lambda *_, **__: pytest.fail("was solved"))
+    for option, kind in (("--out", "folder"), ("--netlist", "file"), ("--json", "file")):
+        assert f"{option}: expected the name of a {kind}, found ''" in refusal(path, option, "")
+    assert "only one of the two" in refusal(path, "--netlist", "-", "--json", "-")
+    (tmp_path / "mine.json").mkdir()
+    assert "mine.json: cannot be written (it is a folder)" in refusal(path, "--out", tmp_path)
+
+
+def test_netlist_to_standard_output(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """With `--netlist -` standard output is the netlist alone; the summary goes to standard error."""
+    path = written(tmp_path)
+    assert status(["array", str(path), "--netlist", "-"]) == 0
+    captured = capfd.readouterr()
+    run(path, "--netlist", tmp_path / "mine.cir")
+    assert captured.out == (tmp_path / "mine.cir").read_text("utf-8")
+    assert captured.err.startswith("mine: memory 4 x 3, half: sense ")
+    assert captured.err.count("\n") == 1
 
 
 needs_ngspice = pytest.mark.skipif(shutil.which("ngspice") is None, reason="ngspice is not installed")

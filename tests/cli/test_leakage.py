@@ -14,6 +14,7 @@ from pillarsim.cli import status
 from pillarsim.cli.leakage import command
 from pillarsim.devices.circuits import ConvergenceError, solve
 from pillarsim.leakage import study
+from pillarsim.leakage.read import Read, solve_read
 from tests.near import near
 
 CASE = """
@@ -41,7 +42,8 @@ pattern: {kind: checker}
 POINT_KEYS = (
     "layers", "rows", "columns", "voltage_v", "scheme", "bits", "nonlinearity", "i_leak_a", "i_sense_leak_a",
     "i_sel_lrs_a", "i_sense_lrs_a", "i_sense_hrs_a", "read_margin", "read_margin_v", "disturb_v", "disturb_fraction",
-    "power_w", "leakage_power_w", "leakage_per_bit_a", "leakage_power_per_bit_w", "error",
+    "disturb_same_pillar_v", "disturb_same_line_v", "disturb_elsewhere_v", "power_w",
+    "leakage_power_w", "leakage_per_bit_a", "leakage_power_per_bit_w", "error",
 )  # fmt: skip
 
 
@@ -86,6 +88,32 @@ def test_case_takes_its_own_values(case: Path) -> None:
     assert len(found["source"]["digest"]) == 64
     assert found["assumptions"]["schemes"]["half"].endswith("all others V/2")
     assert "regulators are left out" in found["assumptions"]["regulators"]
+
+
+def test_disturb_by_class(case: Path) -> None:
+    """The table names pillar, word line and the rest; the largest of the three in the JSON is the disturb."""
+    points = data(case, "--layers", "1,3")["points"]
+    keys = ("disturb_same_pillar_v", "disturb_same_line_v", "disturb_elsewhere_v")
+    for point in points:
+        assert max(point[key] for key in keys if point[key] is not None) == point["disturb_v"]
+    assert points[0][keys[0]] is None
+    assert points[1][keys[0]] is not None
+    text = invoke(case, "--layers", "1,3").stdout
+    assert "disturb, same pillar" in text
+    assert "disturb, same word line" in text
+
+
+def test_a_write_is_called_a_write(case: Path) -> None:
+    """A case with `op: write` has write voltages in its conclusions; its bits, not --bits, clash with --pillars."""
+    case.write_text(CASE + "op: write\n", encoding="utf-8")
+    found = data(case, "--layers", "1,2", "--voltage", "0.4,0.8")
+    text = " ".join(found["conclusions"]["text"])
+    assert found["array"]["operation"] == "write"
+    assert text.count("write voltage") == 2
+    assert "read voltage" not in text
+    message = refusal(case, "--pillars", "1")
+    assert message.startswith("--pillars: the 2 columns that ")
+    assert "mine.yaml selects are 2 bits at once" in message
 
 
 def test_every_list_makes_the_grid(case: Path) -> None:
@@ -217,12 +245,12 @@ def test_failed_points_are_results(
 ) -> None:
     """A point that does not converge stands in the table and JSON with its reason; the exit status is 1."""
 
-    def failing(spec: dict[str, Any]) -> dict[str, Any]:
+    def failing(spec: dict[str, Any]) -> Read:
         if spec["layers"] == 2:
             raise ConvergenceError("no operating point: the currents at node p(1, 0, 0) miss balance")
-        return solve(spec)
+        return solve_read(spec)
 
-    monkeypatch.setattr(study, "solve", failing)
+    monkeypatch.setattr(study, "solve_read", failing)
     results = case.with_name("all.json")
     assert status(["leakage", str(case), "--layers", "1,2,3", "--json", str(results)]) == 1
     out, err = capsys.readouterr()
@@ -271,7 +299,7 @@ def test_plot_needs_the_extra(case: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name, *rest: None if name == "matplotlib" else find(name, *rest)
     )
-    monkeypatch.setattr(study, "solve", None)
+    monkeypatch.setattr(study, "solve_read", None)
     assert "pip install 'pillarsim[plot]'" in refusal(case, "--plot", case.with_name("leakage.svg"))
 
 

@@ -13,7 +13,7 @@ from pillarsim.leakage.words import sentences, window
 from tests.near import near
 
 POINT = Point(layers=1, rows=8, columns=8, voltage_v=0.5, scheme="half", bits=1, nonlinearity=None)
-NONE = Figures(0.0, 0.0, 1e-6, 1e-6, 1e-8, 0.5, None, 0.1, 0.2, 1e-6, 0.0, 0.0, 0.0)
+NONE = Figures(0.0, 0.0, 1e-6, 1e-6, 1e-8, 0.5, None, 0.1, 0.2, None, None, None, 1e-6, 0.0, 0.0, 0.0)
 
 Model = Callable[[Point], Figures | None]
 
@@ -34,7 +34,7 @@ def limits(model: Model, layers: Sequence[int], volts: Sequence[float], threshol
 
 def words(model: Model, layers: Sequence[int], volts: Sequence[float], thresholds: Thresholds) -> str:
     outcomes, _ = study(model, layers, volts)
-    return "\n".join(sentences(outcomes, limits(model, layers, volts, thresholds), thresholds))
+    return "\n".join(sentences(outcomes, limits(model, layers, volts, thresholds), thresholds, "read"))
 
 
 def rising(point: Point) -> Figures:
@@ -183,4 +183,15 @@ def test_planar_array_has_no_layer_count() -> None:
     outcomes = [Outcome(replace(POINT, layers=None), NONE)]
     found = find_limits(outcomes, THRESHOLDS, lambda point: outcomes[0], 1, lambda done, total: None)
     assert found.layers == ()
-    assert sentences(outcomes, found, THRESHOLDS)[0].startswith("A planar array has no layers")
+    assert sentences(outcomes, found, THRESHOLDS, "read")[0].startswith("A planar array has no layers")
+
+
+@pytest.mark.parametrize("operation", ["read", "write"])
+def test_operation_is_named(operation: str) -> None:
+    """The sentences speak of the voltage of a read or of a write, also where none holds."""
+    other = {"read": "write voltage", "write": "read voltage"}[operation]
+    for thresholds in (THRESHOLDS, Thresholds(read_margin=0.99, leakage_a=1e-9, disturb_v=1.0)):
+        outcomes, _ = study(rising, (8,), VOLTS)
+        text = " ".join(sentences(outcomes, limits(rising, (8,), VOLTS, thresholds), thresholds, operation))
+        assert text.count(f"{operation} voltage") == 2
+        assert other not in text

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from pillarsim.arch.errors import InputError
-from pillarsim.devices.circuits import ConvergenceError, solve
+from pillarsim.devices.circuits import ConvergenceError
 from pillarsim.devices.circuits.cells import read_cell
 from pillarsim.leakage import study
 from pillarsim.leakage.circuit import nonlinear_cell, own_nonlinearity, point_spec
 from pillarsim.leakage.grid import MAX_POINTS, Axes, Point, default_axes, grid
+from pillarsim.leakage.read import solve_read
 from pillarsim.leakage.source import Source, case_source
 from pillarsim.leakage.study import Figures, Outcome, refuse_if_no_point, solve_point, solve_points
 from tests.near import near
@@ -220,6 +221,12 @@ def test_grid_refuses() -> None:
         grid(source, Axes(layers=range(1, MAX_POINTS + 2)))
     with pytest.raises(InputError, match=r"--bits: 7 bits at once need as many columns, found 6"):
         grid(source, Axes(bits=(1, 7)))
+    own = case_source("test", wired_spec(sel_cols=[0, 1, 2]))
+    with pytest.raises(InputError, match=r"--pillars: the 3 columns that test selects are 3 bits .* found 2; --bits"):
+        grid(own, Axes(sizes=((2, 2),)))
+    assert [point.bits for point in grid(own, Axes(sizes=((2, 2),), bits=(2,)))] == [2]
+    with pytest.raises(InputError, match=r"sel_cols: the 3 columns that test selects are 3 bits .* found 2"):
+        grid(case_source("test", wired_spec(cols=2, sel_cols=[0, 1, 2])), Axes(layers=(1,)))
     with pytest.raises(InputError, match=r"expected at most 1000000 cells"):
         grid(source, Axes(layers=(1000,), sizes=((64, 64),)))
     selector = {"model": "exp", "g0": 1e-6, "ks": 5.0}
@@ -260,9 +267,9 @@ def test_point_that_does_not_converge(monkeypatch: pytest.MonkeyPatch) -> None:
     def failing(spec: dict[str, object]) -> object:
         if spec["layers"] == 2:
             raise ConvergenceError("no operating point: node p(0, 0, 0)")
-        return solve(spec)
+        return solve_read(spec)
 
-    monkeypatch.setattr(study, "solve", failing)
+    monkeypatch.setattr(study, "solve_read", failing)
     outcomes = solve_points(source, grid(source, Axes(layers=(1, 2, 3))), "all_lrs", 0, 2, lambda done, total: None)
     assert [outcome.error for outcome in outcomes] == [None, "no operating point: node p(0, 0, 0)", None]
     assert [outcome.figures is None for outcome in outcomes] == [False, True, False]

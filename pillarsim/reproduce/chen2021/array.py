@@ -15,10 +15,6 @@ from typing import Any
 import numpy as np
 
 from pillarsim.devices.circuits import case, results
-from pillarsim.devices.circuits.bias import read_memory_bias
-from pillarsim.devices.circuits.cells import read_cell
-from pillarsim.devices.circuits.conductances import read_conductances, with_selected
-from pillarsim.devices.circuits.newton import Factors
 
 
 @dataclass(frozen=True)
@@ -129,18 +125,11 @@ class Point:
 
 def measure(array: Array) -> Point:
     """Solve the array twice, its selected cells LRS, then HRS. Raises CircuitError where it cannot be solved."""
-    spec = array.spec()
-    cell = read_cell(spec)
-    g, bias = read_conductances(spec, cell, None, None), read_memory_bias(spec)
-    circuit = case.circuit_of(spec, bias)
-    factors = Factors(circuit)
-    lrs, hrs = (
-        case.solve_circuit(circuit, cell, with_selected(g, bias.cells, value), factors)
-        for value in (spec["cell"]["g_lrs"], spec["cell"]["g_hrs"])
-    )
+    solved = case.solve_memory(array.spec())
+    circuit, lrs, hrs = solved.circuit, solved.lrs, solved.hrs
     low, high = (results.memory_run(circuit, state) for state in (lrs, hrs))
     margin = results.margin(low, high, array.volts, array.wires.r_sense)
-    chosen = np.abs(lrs.cell_current.reshape(g.shape)[tuple(np.array(bias.cells).T)])
+    chosen = np.abs(lrs.cell_current.reshape(circuit.layout.cell_shape)[tuple(np.array(circuit.bias.cells).T)])
     leak = float(np.abs(lrs.cell_current).sum() - chosen.sum())
     return Point(
         leak_cells_a=leak,

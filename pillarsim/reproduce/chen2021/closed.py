@@ -13,6 +13,9 @@ from pillarsim.reproduce.claims import Claim
 from pillarsim.reproduce.rows import Progress
 
 _WITHIN = 0.01  # relative, the row's own requirement
+# units of the last printed digit; our choice, since the source cuts one value (10.07 / 131 = 0.0769) off to 0.076
+_UNITS = 1.0
+_ROUNDED = 0.5 * (1 + 1e-9)  # the same, of a value that is rounded
 # ohm; every resistance small but not 0, so that the pillars are unknown nodes and Kirchhoff's law is solved for
 _NEARLY = Wires(r_pillar=1e-3, r_wl=1e-3, r_bl=1e-3, r_on=1e-3, r_off=1e11, r_driver=1e-3, r_sense=1e-3)
 
@@ -33,7 +36,22 @@ _TABLE = (
 # (bits, leakage a bit in uA as printed, useful share of the current in % as printed), P = 256, L = 8, V/2
 _BITS = ((1, "13.0", "7"), (4, "3.48", ""), (16, "1.09", ""), (64, "0.497", ""), (256, "0.348", "74"))
 # (read voltage, leakage in uA, selected current / leakage), P = 256, L = 8, V/2
-_VOLTS = ((0.5, "27.8", "0.018"), (1.0, "131", "0.077"), (1.5, "588", "0.34"))
+_VOLTS = ((0.5, "27.8", "0.018"), (1.0, "131", "0.076"), (1.5, "588", "0.34"))
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A solved value of a table beside the printed one; `how` says what it is calculated from."""
+
+    value: float
+    printed: str
+    how: str = ""
+
+    @property
+    def off(self) -> float:
+        """How far the two lie apart, in units of the last printed digit."""
+        decimals = len(self.printed.partition(".")[2])
+        return abs(self.value - float(self.printed)) * 10.0**decimals
 
 
 @dataclass(frozen=True)
@@ -58,8 +76,9 @@ def compare(array: Array) -> list[Comparison]:
         return [Comparison(point.leak_cells_a, expected), Comparison(point.leak_supply_a, expected)]
     third = array.cell.current(array.volts / 3)
     cells = (layers - 1) + (pillars - 1) + (layers - 1) * (pillars - 1)
-    # The currents that meet in one line cancel, so its source delivers less than the cells carry.
-    net = (layers - 1) * (pillars - 1)
+    # The currents that meet in one line cancel, so its source delivers less than the cells carry; with one layer or one
+    # pillar nothing meets.
+    net = (layers - 1) * (pillars - 1) or cells
     return [Comparison(point.leak_cells_a, cells * third), Comparison(point.leak_supply_a, net * third)]
 
 
@@ -92,7 +111,8 @@ def closed_form_claim(quick: bool, progress: Progress) -> Claim:
         holds=worst < _WITHIN,
         note="Solved with every resistance 0 and again with 1 mOhm each. One row of pillars, all bit lines driven. "
         "V/2: [(P-k) + k(L-1)] I(V/2), also as supply leakage. V/3: [(L-1) + (P-1) + (L-1)(P-1)] I(V/3) summed over "
-        "the unselected cells, and (L-1)(P-1) I(V/3) as supply leakage, since currents that meet in a line cancel.",
+        "the unselected cells, and (L-1)(P-1) I(V/3) as supply leakage from two layers and two pillars on, since "
+        "currents that meet in a line cancel.",
     )
 
 
@@ -102,15 +122,17 @@ def table_claims() -> tuple[Claim, ...]:
     for cell, pillars, layers, half, third in _TABLE:
         base = replace(_LINE, cell=cell, cols=pillars, layers=layers)
         for scheme, printed in (("half", half), ("third", third)):
-            sizes.append((measure(replace(base, scheme=scheme)).leak_cells_a * 1e6, printed))
+            sizes.append(Entry(measure(replace(base, scheme=scheme)).leak_cells_a * 1e6, printed))
     for count, each, share in _BITS:
         point = measure(replace(_LINE, cols=256, bits=count))
-        bits.append((point.leak_cells_a / count * 1e6, each))
+        bits.append(Entry(point.leak_cells_a / count * 1e6, each))
         if share:
-            bits.append((100 * point.selected_a / (point.selected_a + point.leak_cells_a), share))
+            bits.append(Entry(100 * point.selected_a / (point.selected_a + point.leak_cells_a), share))
     for read_v, leak, signal in _VOLTS:
         point = measure(replace(_LINE, cell=_HALF_VOLT, cols=256, volts=read_v))
-        volts += [(point.leak_cells_a * 1e6, leak), (point.selected_a / point.leak_cells_a, signal)]
+        leak_ua, selected_ua = point.leak_cells_a * 1e6, point.selected_a * 1e6
+        ratio = Entry(selected_ua / leak_ua, signal, f"{selected_ua:.4g} / {leak_ua:.3g} = ")
+        volts += [Entry(leak_ua, leak), ratio]
     return (
         _table("d1", "leakage against L, P, a and scheme", sizes),
         _table("d2", "leakage a bit and useful share of the current against bits read at once", bits),
@@ -118,22 +140,18 @@ def table_claims() -> tuple[Claim, ...]:
     )
 
 
-def printed_alike(value: float, printed: str) -> bool:
-    """Whether a value rounds to what is printed: it lies within half a unit of the last printed digit."""
-    decimals = len(printed.partition(".")[2])
-    return abs(value - float(printed)) <= 0.5 * 10.0**-decimals * (1 + 1e-9)
-
-
-def _table(name: str, what: str, rows: Sequence[tuple[float, str]]) -> Claim:
-    alike = [printed_alike(value, printed) for value, printed in rows]
-    wrong = "; ".join(f"{value:.4g}, not {text}" for (value, text), fits in zip(rows, alike, strict=True) if not fits)
+def _table(name: str, what: str, rows: Sequence[Entry]) -> Claim:
+    alike = [row.off <= _UNITS for row in rows]
+    wrong = [f"{row.how}{row.value:.4g}, not {row.printed}" for row in rows if row.off > _UNITS]
+    # Within the rule, but not what the value rounds to: said, so that nobody has to find it.
+    near = [f"{row.how}{row.value:.3g} is printed as {row.printed}" for row in rows if _ROUNDED < row.off <= _UNITS]
     return Claim(
         id=name,
-        claim=f"derived table, not printed in the paper: {what}; values equal as printed",
+        claim=f"derived table, not printed in the paper: {what}; values within one unit of the last printed digit",
         paper=float(len(rows)),
         simulated=float(sum(alike)),
         unit="values",
         basis="assumed",
         holds=all(alike),
-        note=wrong,
+        note="; ".join([*wrong, *near]),
     )

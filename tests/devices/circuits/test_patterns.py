@@ -51,3 +51,9 @@ def test_bad_patterns_are_refused(pattern: dict[str, object], message: str) -> N
     """An analog pattern needs its seed, and an unknown kind lists those there are."""
     with pytest.raises(CircuitError, match=message):
         solve(planar(2, 2, pattern=pattern))
+
+
+def test_seed_may_be_a_number_of_numpy() -> None:
+    """A whole number is one, whichever type holds it."""
+    found = solve(planar(3, 3, pattern={"kind": "random", "seed": np.int64(5), "p_lrs": np.float64(0.5)}))
+    assert found == solve(planar(3, 3, pattern={"kind": "random", "seed": 5, "p_lrs": 0.5}))
