@@ -129,8 +129,11 @@ def _array_rows(
         if energy.sneak:
             rows.append(EnergyRow("array", "sneak", active.name, reads, windows * energy.sneak, "leakage"))
         if array.read_energy == "derived" and technology.regulator == "linear":
-            loss_j = windows * (energy.drawn * (rail_v / array.read_voltage) - energy.total)
+            sneak_j = windows * energy.sneak * (rail_v / array.read_voltage - 1)
+            loss_j = windows * (energy.drawn * (rail_v / array.read_voltage) - energy.total) - sneak_j
             rows.append(EnergyRow("regulator", "read", active.name, reads, loss_j, "dynamic"))
+            if sneak_j:
+                rows.append(EnergyRow("regulator", "sneak", active.name, reads, sneak_j, "leakage"))
         off = windows * off_cells(layer, array.rows)
         if array.access.off_current and off:
             leak_j = off * array.access.off_current * array.read_voltage * read_s

@@ -51,8 +51,8 @@ def ir_drop_solved(sampled: Sequence[SampledReads]) -> dict[str, Any]:
 
 
 def _largest(model: str, layers: Sequence[tuple[str, float, float]]) -> dict[str, Any]:
-    """Of (layer, mean, worst): the largest of each."""
-    mean, worst = max(layers, key=lambda entry: entry[1]), max(layers, key=lambda entry: entry[2])
+    """Of (layer, mean, worst): the largest of each, in size where sneak paths add more than wires lose."""
+    mean, worst = max(layers, key=lambda entry: abs(entry[1])), max(layers, key=lambda entry: entry[2])
     return _report(model, mean[1], mean[0], worst[2], worst[0])
 
 

@@ -19,6 +19,7 @@ from pillarsim.arch.units import (
     ResistanceOrZero,
     Time,
     Voltage,
+    show_quantity,
 )
 from pillarsim.devices.polynomial import LARGEST_V, polynomial_conductance_s
 
@@ -133,6 +134,12 @@ class Array(Section):
         elif self.reading not in (None, *READINGS[self.word_lines]):
             wanted = " or ".join(READINGS[self.word_lines])
             raise ValueError(f"reading: expected {wanted} with word_lines '{self.word_lines}', found '{self.reading}'")
+        off, on = self.resistance.select_off, self.resistance.select_on
+        if off is not None and off <= on:
+            raise ValueError(
+                f"resistance.select_off: expected above select_on ({show_quantity(on, 'Ohm')}), "
+                f"found {show_quantity(off, 'Ohm')}"
+            )
         if self.rows_per_finger > 1 and self.word_lines != "comb":
             raise ValueError("rows_per_finger: expected only with word_lines 'comb'")
         if self.read_mode == "word_line" and self.max_active_rows not in (None, 1):

@@ -79,7 +79,8 @@ def _polynomial_slopes_s(conductance_s: Floats, volts: float) -> Floats:
     if outside.any():
         raise CircuitError(
             f"cell.iv: the polynomial law was fitted from {limits[0] * 1e6:g} to {limits[1] * 1e6:g} uS; "
-            f"{int(outside.sum())} of {outside.size} cells lie outside"
+            f"{int(outside.sum())} of {outside.size} cells lie outside after programming; expected lrs and hrs farther "
+            "inside, less programming_error, or circuit 'ideal'"
         )
     low, high = np.full_like(conductance_s, limits[0]), np.full_like(conductance_s, limits[1])
     for _ in range(_BISECTIONS):

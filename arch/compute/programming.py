@@ -1,8 +1,9 @@
 """What writing a placement's arrays takes: pulses and times for the events, energy by where it goes, disturb.
 
 Every replica is written once. Energy in closed form (ideal wires), or from write groups solved in full (`Solver`).
-Assumed in closed form: an erase pulse finds its cell at the mean conductance of all levels; half-selected cells sit
-at the array's mean conductance; the sources of partial voltages (V/2, V/3, 2V/3) lose nothing of their own.
+Cells that hold no weight are unformed and carry nothing. Assumed in closed form: an erase pulse finds its cell at the
+mean conductance of all levels; half-selected cells sit at the array's mean conductance; the sources of partial
+voltages (V/2, V/3, 2V/3) lose nothing of their own.
 """
 
 from __future__ import annotations
@@ -157,7 +158,6 @@ def _write_layer(
 ) -> _Written:
     """Draw the pulses of every replica and count them."""
     states, rule = cell_states(array, bits_per_cell), write_rule(write)
-    column_cells = array.rows if array.geometry == "planar" else array.layers * array.sides
     drawn = [written_cells(layer.name, number, levels, states, rule, seed) for number in range(len(layer.replicas))]
     columns = [(physical(one.conductance_s), physical(one.pulses)) for one in drawn]
     group_pulses, groups, half_set_s, half_reset_s = [], [], 0.0, 0.0
@@ -168,7 +168,7 @@ def _write_layer(
             group_pulses.append(total)
             groups.append(number)
             mean_s = float(array_part(conductance, layer, placed).double().mean())
-            lines = (write.scheme, array.columns, column_cells)
+            lines = (write.scheme, part.shape[1], cells_on_column(array, part.shape[0]))
             half_set_s += mean_s * half_selected_pulses(*lines, cell_pulses=int(part.sum()), group_pulses=total)
             half_reset_s += mean_s * half_selected_pulses(*lines, cell_pulses=part.numel(), group_pulses=number)
     return _Written(
@@ -201,6 +201,15 @@ def group_maxima(pulses: torch.Tensor, cells_at_once: int) -> tuple[int, int]:
     padded = torch.nn.functional.pad(pulses, (0, -columns % width))
     grouped = padded.reshape(rows, -1, width)
     return int(grouped.amax(dim=2).sum()), rows * grouped.shape[1]
+
+
+def cells_on_column(array: Array, inputs: int) -> int:
+    """Formed cells on a bit line, or on a pillar, of an array that `inputs` cells of each column fill."""
+    if array.geometry == "planar":
+        return inputs
+    if array.layer_by_layer:
+        return -(-inputs // array.rows)
+    return min(inputs, array.layers * array.sides)
 
 
 def cells_power_w(array: Array, volts: float, read_s: float) -> float:

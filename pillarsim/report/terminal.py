@@ -159,7 +159,7 @@ def _components(report: dict[str, Any]) -> str:
     models = {entry["component"]: f"{entry['model']}" for entry in report["models"]}
     total = report["energy_j"]["per_image"]
     rows = []
-    for name in sorted({*energy, *leakage, *area}, key=lambda name: -energy.get(name, 0.0)):
+    for name in sorted({*energy, *leakage, *area}, key=lambda name: (-energy.get(name, 0.0), name)):
         rows.append(
             (
                 name,

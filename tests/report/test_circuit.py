@@ -48,7 +48,7 @@ def test_the_section_by_hand() -> None:
 )
 def test_layers_above_the_limit_are_named(errors: tuple[float, float], named: list[str]) -> None:
     """Each layer whose linearised cells miss by more than 5 %, and none at the limit."""
-    drop: dict[str, Any] = {"model": "solved", "mean": 0.5, "layer": "one", "worst": 0.5, "worst_layer": "one"}
+    drop: dict[str, Any] = {"model": "solved", "mean": 0.1, "layer": "one", "worst": 0.5, "worst_layer": "one"}
     found = cautions(
         load_chip("hfox_planar_128").chip.array, drop, (), (reads("one", errors[0]), reads("two", errors[1]))
     )
@@ -68,3 +68,12 @@ def test_the_terminal_says_what_was_solved() -> None:
     assert "sampled reads" not in texts["ideal"]
     assert "IR drop estimate" in texts["ideal"]
     assert all("column gain" in text for text in texts.values())
+
+
+@pytest.mark.parametrize(("mean", "word"), [(0.99, "lose 99 %"), (-0.65, "gain, by sneak paths, 65 %"), (0.19, None)])
+def test_a_solved_array_that_loses_or_gains_much_is_named(mean: float, word: str | None) -> None:
+    """Above 20 % in size the run says so, though nothing is left out."""
+    drop: dict[str, Any] = {"model": "solved", "mean": mean, "layer": "one", "worst": 0.5, "worst_layer": "one"}
+    found = cautions(load_chip("hfox_planar_128").chip.array, drop, (), ())
+    assert [word in text for text in found if word] == ([True] if word else [])
+    assert len(found) == (1 if word else 0)

@@ -269,3 +269,9 @@ def test_a_vertical_array_has_no_isolated_cells() -> None:
     """A pillar's cells share one transistor, so a write half-selects them."""
     with pytest.raises(InputError, match=r"write\.scheme: expected half, third or ground for a vertical array"):
         load_chip("vrram_finger_8layer", ("write.scheme=isolated",))
+
+
+def test_a_switch_that_is_off_resists_more() -> None:
+    """An off-resistance below the on-resistance is a slip of the pen."""
+    with pytest.raises(InputError, match=r"array\.resistance\.select_off: expected above select_on \(5 kOhm\)"):
+        load_chip("vrram_finger_8layer", ("array.resistance.select_off=1 Ohm",))

@@ -230,3 +230,14 @@ def test_isolated_cells_have_no_half_select() -> None:
     assert (found.half_select_j, found.wires_j, found.disturb_v) == (0, 0, 0)
     assert found.cell_energy_j > 0
     assert written(layer, write_of("isolated"), None, {1.2: 1.2, 0.6: 0.6}) == found
+
+
+@pytest.mark.parametrize("scheme", ["half", "third", "ground"])
+def test_unformed_cells_are_not_half_selected(scheme: str) -> None:
+    """The same cells in an array with 5 empty rows and 12 empty columns: half-select energy stays as it is."""
+    write = write_of(scheme, cells_at_once=2)
+    small, large = array("passive", wires=False), array("passive", wires=False, rows=9, columns=COLUMNS + 12)
+    rails = {1.2: 1.2, 0.6: 0.6}
+    found = [written(made(one, 4, 2), write, None, rails).half_select_j for one in (small, large)]
+    assert found[0] > 0
+    assert found[1] == near(found[0])
