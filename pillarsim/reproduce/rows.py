@@ -48,6 +48,11 @@ ROWS = {
             "Chen et al. 2021, leakage current and read margin of HfO2/TaOx 3-D vertical RRAM",
             "pillarsim.reproduce.chen2021",
         ),
+        Row(
+            "majumdar2021-devices",
+            "Majumdar et al. 2021, weak RESET of HfOx: device statistics",
+            "pillarsim.reproduce.majumdar2021_devices",
+        ),
     )
 }
 
