@@ -30,7 +30,7 @@ from pillarsim.arch.compute.evaluate import evaluate
 from pillarsim.arch.compute.program import placement_levels, program
 from pillarsim.arch.compute.programmed import ProgrammedLayer
 from pillarsim.arch.compute.programming import programming
-from pillarsim.arch.compute.reading import read_rule
+from pillarsim.arch.compute.reading import ReadRule, read_rule
 from pillarsim.arch.costing import cost, programming_cost
 from pillarsim.arch.errors import InputError
 from pillarsim.arch.ir_drop import ir_drop_estimate, ir_drop_solved
@@ -109,12 +109,13 @@ def _stages(chip: Chip, digest: str, network: Network, options: RunOptions, prog
         program(placement, levels, chip.array, chip.write, chip.bits_per_cell, device_seed(options.seed, number))
         for number in range(options.seeds if test is not None else 1)
     ]
+    rule = read_rule(chip.array, chip.weights, chip.input, chip.readout, chip.bits_per_cell)
     temperature_k, first_device = chip.technology.temperature, device_seed(options.seed, 0)
     arrays = solve_arrays(
         placement,
         levels,
         programmed,
-        read_rule(chip.array, chip.weights, chip.input, chip.readout, chip.bits_per_cell),
+        rule,
         chip.array,
         temperature_k,
         column_gain=chip.readout.column_gain,
@@ -134,7 +135,7 @@ def _stages(chip: Chip, digest: str, network: Network, options: RunOptions, prog
         first_device,
         write_solver(chip.array, chip.write, temperature_k, first_device) if solved_writes else None,
     )
-    accuracy, layers, source = _values(chip, network, placement, arrays.devices, calibration, test, options, progress)
+    accuracy, layers, source = _values(network, placement, rule, arrays.devices, calibration, test, options, progress)
     if arrays.sampled is not None:
         layers = tuple(with_losses(layer, sampled) for layer, sampled in zip(layers, arrays.sampled, strict=True))
     activity = Activity(layers, written, source)
@@ -225,9 +226,9 @@ def random_inputs(network: Network, count: int, seed: int) -> Dataset:
 
 
 def _values(
-    chip: Chip,
     network: Network,
     placement: Placement,
+    rule: ReadRule,
     programmed: Sequence[Sequence[ProgrammedLayer]],
     calibration: Dataset,
     test: Dataset | None,
@@ -235,7 +236,6 @@ def _values(
     progress: Progress,
 ) -> tuple[Accuracy | None, tuple[LayerActivity, ...], str]:
     """Accuracy and per-layer activity, and where the activity comes from."""
-    rule = read_rule(chip.array, chip.weights, chip.input, chip.readout, chip.bits_per_cell)
     if test is None:
         return None, default_activity(placement, programmed[0], rule), DEFAULT_SOURCE
     found = evaluate(

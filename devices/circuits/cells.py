@@ -177,11 +177,6 @@ class CellType:
     g_hrs: float | None
 
     @property
-    def linear(self) -> bool:
-        """Whether current is proportional to voltage, with the conductance of the element alone."""
-        return isinstance(self.law, Linear)
-
-    @property
     def proportional(self) -> bool:
         """Whether current is proportional to voltage, a resistance in series included."""
         return isinstance(self.law, Linear | LinearThroughOhmic)

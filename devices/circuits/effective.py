@@ -40,10 +40,10 @@ def effective_matrix(spec: fields.Spec, g: object) -> Array:
     """Return the matrix (inputs, outputs) in siemens with ``i_col = v_in.ravel() @ matrix``.
 
     `spec` is that of a compute case with linear cells; `v_in`, `pattern` and the cell's `g_lrs`, `g_hrs` are not used.
-    `g` holds the conductances in siemens, in the shape of the array. Inputs are the rows, or word-line electrodes layer
-    by layer. A stack of arrays, `g` of one more dimension in front, gives (arrays, inputs, outputs), each of them bit
-    for bit what it is alone. Raises CircuitError (a ValueError), also for a memory case and for nonlinear cells, which
-    have no matrix.
+    `g` holds the conductances in siemens, in the shape of the array; an ohmic selector counts in series with them.
+    Inputs are the rows, or word-line electrodes layer by layer. A stack of arrays, `g` of one more dimension in front,
+    gives (arrays, inputs, outputs), each of them bit for bit what it is alone. Raises CircuitError (a ValueError), also
+    for a memory case and for nonlinear cells, which have no matrix.
     """
     stack, single = _read(spec, g)
     if spec["geometry"] == "2d":
@@ -75,12 +75,13 @@ def _read(spec: fields.Spec, g: object) -> tuple[Array, bool]:
     check_keys(spec)
     if spec.get("mode", "compute") != "compute":
         raise CircuitError("mode: only a compute case has an effective matrix")
-    if not read_cell(spec).linear:
-        raise CircuitError("cell: only linear cells without a selector have an effective matrix")
+    cell = read_cell(spec)
+    if not cell.proportional:
+        raise CircuitError("cell: only linear cells, alone or behind an ohmic selector, have an effective matrix")
     shape = layout.cell_shape(spec)
     if isinstance(g, np.ndarray | list | tuple) and _dimensions(g) == len(shape) + 1:
-        return given_conductances(g, (len(g), *shape)), False
-    return given_conductances(g, shape)[None], True
+        return cell.small_signal(given_conductances(g, (len(g), *shape))), False
+    return cell.small_signal(given_conductances(g, shape))[None], True
 
 
 def _dimensions(g: object) -> int:
@@ -123,7 +124,7 @@ def transfer(circuit: Circuit, conductance: Array) -> Array:
     first, count = (0, rows) if by_row else (rows, cols)
     line, lines = (circuit.layout.cell_col, cols) if by_row else (circuit.layout.cell_row, rows)
     elements = np.concatenate([circuit.wire_s, conductance])
-    coupling, nodes = _coupling(circuit, elements), topology(circuit)
+    nodes = topology(circuit)
     collect = _cell_currents(circuit, conductance, line, lines)
     solver = Factors(circuit).factor(elements) if circuit.free else None
     found = np.empty((lines, count))
@@ -132,23 +133,12 @@ def transfer(circuit: Circuit, conductance: Array) -> Array:
         volts = np.zeros((circuit.nodes, stop - start))
         held = circuit.held[first + start : first + stop]
         volts[held, np.arange(stop - start)] = 1.0
-        if solver is not None:
-            volts[: circuit.free] = solver.solve(coupling[:, held - circuit.free].toarray())
-            # Rounding beside a wire of little resistance shifts whole lines; one step with true residuals undoes it.
-            residual = nodes.leaving @ (elements[:, None] * (nodes.across @ volts))
-            volts[: circuit.free] -= solver.solve(residual)
+        # Rounding beside a wire of little resistance shifts whole lines; a second step with true residuals undoes it.
+        for _ in range(2):
+            if solver is not None:
+                volts[: circuit.free] -= solver.solve(nodes.leaving @ (elements[:, None] * (nodes.across @ volts)))
         found[:, start:stop] = collect @ volts
     return np.ascontiguousarray(found.T) if by_row else -found
-
-
-def _coupling(circuit: Circuit, elements: Array) -> csr_array:
-    """Conductance between each unknown node and each held one (free, held)."""
-    a = np.concatenate([circuit.wire_a, circuit.cell_a])
-    b = np.concatenate([circuit.wire_b, circuit.cell_b])
-    unknown, held = np.minimum(a, b), np.maximum(a, b)
-    joins = (unknown < circuit.free) & (held >= circuit.free)
-    places = (unknown[joins], held[joins] - circuit.free)
-    return csr_array(coo_array((elements[joins], places), shape=(circuit.free, circuit.nodes - circuit.free)))
 
 
 def _cell_currents(circuit: Circuit, conductance: Array, line: NDArray[np.intp], lines: int) -> csr_array:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from pillarsim.cli.options import json_option, seed_option, set_option, threads_option
+from pillarsim.cli.options import cores, json_option, seed_option, set_option, threads_option
 
 if TYPE_CHECKING:
     from pillarsim.leakage.grid import Axes
@@ -99,7 +99,7 @@ def command(
     source = read_source(array or DEFAULT_CHIP, sets)
     thresholds = read_thresholds(margin, leakage_limit, disturb_limit, source)
     points = grid(source, default_axes(source) if axes.empty else axes)
-    workers = threads or _cores()
+    workers = threads or cores()
     with progress_bar() as progress:
         outcomes = solve_points(source, points, pattern, seed, workers, partial(progress, "points"))
         refuse_if_no_point(source, outcomes)
@@ -249,9 +249,3 @@ def _nonlinearity(text: str) -> float:
     if not 2 <= value <= LARGEST_NONLINEARITY:
         raise ValueError(f"expected I(V)/I(V/2) from 2 (linear) to {LARGEST_NONLINEARITY:g}, found {text!r}")
     return value
-
-
-def _cores() -> int:
-    import os
-
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -41,6 +42,11 @@ def threads_option(function: F) -> F:
     return click.option("--threads", type=click.IntRange(min=1), default=None, help="Threads [default: all cores].")(
         function
     )
+
+
+def cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def data_dir_option(function: F) -> F:

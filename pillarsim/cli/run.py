@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pillarsim.cli.options import data_dir_option, json_option, seed_option, set_option, threads_option
+from pillarsim.cli.options import cores, data_dir_option, json_option, seed_option, set_option, threads_option
 
 if TYPE_CHECKING:
     from pillarsim.job import RunOptions
@@ -66,7 +66,7 @@ def command(
         check_writable(Path(str(json_file)))
     if csv_dir is not None:
         check_folder(csv_dir)
-    options: RunOptions = RunOptions(_samples(samples), seeds, images, detail, seed, threads or _cores(), data_dir)
+    options: RunOptions = RunOptions(_samples(samples), seeds, images, detail, seed, threads or cores(), data_dir)
     loaded, network = load_chip(chip, sets), load_network(workload)
     with progress_bar() as progress:
         report = run(loaded, network, options, progress)
@@ -85,9 +85,3 @@ def _samples(text: str) -> int | None:
     if not text.isdecimal():
         raise InputError(f"--samples: expected a whole number from 0, or 'all'; found {text!r}")
     return int(text)
-
-
-def _cores() -> int:
-    import os
-
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

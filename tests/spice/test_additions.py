@@ -3,33 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from pillarsim.devices.circuits import solve
 from pillarsim.devices.circuits.ngspice import NgspiceMissing, find_ngspice
+from tests.differences import differences
 from tests.spice import record
 
 HERE = Path(__file__).resolve().parent
 CASES = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted((HERE / "cases").glob("*.json"))}
 # The references are good to about 1e-8: that is how far ngspice's own digits reach in the leakage of small cells.
 TOLERANCE = 1e-7
-
-
-def differences(expected: Any, found: Any, path: str = "results") -> Iterator[tuple[float, str]]:
-    """(relative difference, path) of every quantity; vectors relative to their largest entry."""
-    if isinstance(expected, dict):
-        assert set(expected) == set(found), path
-        for key in expected:
-            yield from differences(expected[key], found[key], f"{path}.{key}")
-        return
-    reference, value = np.array(expected, dtype=float), np.array(found, dtype=float)
-    assert reference.shape == value.shape, path
-    yield float(np.abs(value - reference).max() / np.abs(reference).max()), path
 
 
 def results(case: dict[str, Any], **changes: Any) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from pillarsim.devices.circuits.case import circuit_of, solve_circuit
 from pillarsim.devices.circuits.cells import read_cell
 from pillarsim.devices.circuits.conductances import pattern_states, read_conductances, read_states, with_selected
 from pillarsim.devices.circuits.layout import cell_shape
+from tests.differences import differences
 
 # The references agree with two more solvers to 1.4e-8; one wire segment too many moves a result by 4e-6 or more.
 TOLERANCE = 1e-7
@@ -27,19 +27,6 @@ def case(shared: Path, request: pytest.FixtureRequest) -> dict[str, Any]:
     """One case file."""
     found: dict[str, Any] = json.loads((shared / "spice" / "cases" / f"{request.param}.json").read_text("utf-8"))
     return found
-
-
-def differences(expected: Any, found: Any, path: str = "results") -> Iterator[tuple[float, str]]:
-    """(relative difference, path) of every quantity; vectors relative to their largest entry."""
-    if isinstance(expected, dict):
-        assert set(expected) == set(found), path
-        for key in expected:
-            yield from differences(expected[key], found[key], f"{path}.{key}")
-        return
-    reference, value = np.array(expected, dtype=float), np.array(found, dtype=float)
-    assert reference.shape == value.shape, path
-    scale = np.abs(reference).max()
-    yield float(np.abs(value - reference).max() / (scale if scale else 1.0)), path
 
 
 @pytest.mark.parametrize("case", NAMES, indirect=True)

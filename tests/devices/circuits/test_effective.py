@@ -82,6 +82,14 @@ def test_keys_that_are_not_used_may_be_absent() -> None:
     np.testing.assert_array_equal(effective_matrix(bare | {"cell": {"model": "linear"}}, g), effective_matrix(spec, g))
 
 
+def test_an_ohmic_selector_is_in_series_with_its_cell() -> None:
+    """The matrix of cells behind 20 uS is that of cells of G g / (G + g), and gives the solved currents."""
+    spec, g = planar(4, 3, selector={"model": "ohmic", "g": 2e-5}), conductances(4, 3)
+    found = effective_matrix(spec, g)
+    np.testing.assert_allclose(found, effective_matrix(planar(4, 3), g * 2e-5 / (g + 2e-5)), rtol=1e-12)
+    np.testing.assert_allclose(np.array(spec["v_in"]) @ found, solve(spec, g=g)["i_col"], rtol=1e-9)
+
+
 def test_what_has_no_matrix_is_refused() -> None:
     """Memory cases, nonlinear cells and selectors have no fixed matrix."""
     g = conductances(3, 3)
