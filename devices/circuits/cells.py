@@ -1,11 +1,12 @@
 """Current-voltage laws of a cell: a memory element, alone or in series with a selector.
 
-    linear      I = G V
-    sinh        I = G sinh(k V) / k                                 k in 1/V, G the conductance at V = 0
-    polynomial  I = G V + a V^2 + b V^3                             a, b follow from G (`polynomial`)
-    exp         I = g0 sinh(ks V) / ks                              a selector
-    threshold   I = g_off V + (g_on - g_off) w [sp((V - v_th)/w) - sp((-V - v_th)/w)],  sp(x) = ln(1 + e^x)
-    ohmic       I = g V                                             a selector: the on-resistance of a transistor
+    linear         I = G V
+    sinh           I = G sinh(k V) / k                              k in 1/V, G the conductance at V = 0
+    poole_frenkel  I = G V exp(sqrt(|V| / v_pf))                    G the conductance at V = 0
+    polynomial     I = G V + a V^2 + b V^3                          a, b follow from G (`polynomial`)
+    exp            I = g0 sinh(ks V) / ks                           a selector
+    threshold      I = g_off V + (g_on - g_off) w [sp((V - v_th)/w) - sp((-V - v_th)/w)],  sp(x) = ln(1 + e^x)
+    ohmic          I = g V                                          a selector: the on-resistance of a transistor
 
 Every law rises with V; all but the polynomial are odd. An element and a selector in series carry one current; the
 voltage between them is solved for each cell on its own, to rounding, so that a cell stays one branch of the circuit.
@@ -58,6 +59,19 @@ class Sinh:
     def current(self, voltage: Array, conductance: Array) -> tuple[Array, Array]:
         """Return current and derivative."""
         return conductance * np.sinh(self.k * voltage) / self.k, conductance * np.cosh(self.k * voltage)
+
+
+@dataclass(frozen=True)
+class PooleFrenkel:
+    """I = G V exp(sqrt(|V| / v_pf))."""
+
+    v_pf: float
+
+    def current(self, voltage: Array, conductance: Array) -> tuple[Array, Array]:
+        """Return current and derivative."""
+        root = np.sqrt(np.abs(voltage) / self.v_pf)
+        chord = conductance * np.exp(root)
+        return chord * voltage, chord * (1 + root / 2)
 
 
 @dataclass(frozen=True)
@@ -209,9 +223,11 @@ def refuse_voltages(law: Law, voltage: Array, conductance: Array) -> None:
 
 
 def _read_element(cell: fields.Spec) -> Law:
-    model = fields.choice(cell, "model", ("linear", "sinh", "polynomial"), "cell")
+    model = fields.choice(cell, "model", ("linear", "sinh", "poole_frenkel", "polynomial"), "cell")
     if model == "sinh":
         return Sinh(fields.positive(cell, "k", "cell"))
+    if model == "poole_frenkel":
+        return PooleFrenkel(fields.positive(cell, "v_pf", "cell"))
     return Polynomial() if model == "polynomial" else Linear()
 
 

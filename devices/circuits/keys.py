@@ -29,7 +29,7 @@ SPEC_KEYS = LABELS | {
     *("v_in", "on_rows", "scheme", "v", "sel_rows", "sel_cols", "sel_layers", "sel_row", "sel_side"),
 }
 GROUP_KEYS: dict[str, frozenset[str]] = {
-    "cell": frozenset({"model", "g_lrs", "g_hrs", "k"}),
+    "cell": frozenset({"model", "g_lrs", "g_hrs", "k", "v_pf"}),
     "selector": frozenset({"model", "g0", "ks", "g_on", "g_off", "v_th", "w", "g"}),
     "wl": frozenset({"type", "rows_per_finger", "n_combs"}),
     "pattern": frozenset({"kind", "seed", "p_lrs"}),

@@ -18,6 +18,7 @@ from pillarsim.devices.circuits.cells import (
     Linear,
     LinearThroughOhmic,
     OhmicSelector,
+    PooleFrenkel,
     Selector,
     Series,
     Sinh,
@@ -138,6 +139,12 @@ def _element_law(element: Law) -> list[str]:
             "* Cells: I = G sinh(k V) / k, k in 1/V",
             f".param k_cell={digits(element.k)}",
             ".func cell_i(g,x) {g*sinh(k_cell*x)/k_cell}",
+        ]
+    if isinstance(element, PooleFrenkel):
+        return [
+            "* Cells: I = G V exp(sqrt(|V| / v_pf))",
+            f".param v_pf={digits(element.v_pf)}",
+            ".func cell_i(g,x) {g*x*exp(sqrt(abs(x)/v_pf))}",
         ]
     if isinstance(element, Polynomial):
         # ngspice 39 does not know a function that follows `?` without a bracket.

@@ -7,6 +7,7 @@ Left out: draws beyond 2^32 numbers a device, and any claim of cryptographic qua
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -26,6 +27,9 @@ def _signed(word: int) -> int:
 STEP = _signed(0x9E3779B9)
 # multipliers of 32-bit mixers found by search: C. Wellons, Prospecting for hash functions, 2018 (public domain)
 _FIRST, _SECOND = _signed(0x21F0AAAD), _signed(0xD35A2D97)
+# As tensors: torch wraps a Python number at each call, which costs as much as the work on a chunk of devices.
+_TIMES = torch.tensor(_SECOND, dtype=torch.int32)
+_THIRTEEN, _FIFTEEN, _SIXTEEN = (torch.tensor(shift, dtype=torch.int32) for shift in (13, 15, 16))
 
 
 @dataclass(frozen=True)
@@ -52,8 +56,14 @@ def stream(seed: int, *names: str | int) -> Stream:
 
 def device_keys(of: Stream, start: int, stop: int) -> Keys:
     """Return the keys of devices start, ..., stop - 1."""
-    place = torch.arange(start, stop, dtype=torch.int32) * STEP
-    return Keys(_mixed(place + of.first), _mixed(place + of.second))
+    return keys_of(of, torch.arange(start, stop, dtype=torch.int32))
+
+
+def keys_of(of: Stream, numbers: torch.Tensor) -> Keys:
+    """Return the keys of devices `numbers` (int32, any shape)."""
+    place = numbers * STEP
+    scratch = torch.empty_like(place)
+    return Keys(*(_mixed_in_place(place + word, scratch) for word in (of.first, of.second)))
 
 
 def bits(keys: Keys, number: torch.Tensor) -> torch.Tensor:
@@ -65,13 +75,12 @@ def bits(keys: Keys, number: torch.Tensor) -> torch.Tensor:
 def bits_at(keys: Keys, place: torch.Tensor, out: torch.Tensor, scratch: torch.Tensor) -> torch.Tensor:
     """As `bits`, for place = number STEP + first key; neighbouring numbers lie STEP apart. Writes and returns `out`."""
     # Shifts of signed integers keep the sign; x ^ (x >> s) is one-to-one all the same.
-    torch.bitwise_right_shift(place, 15, out=out)
+    torch.bitwise_right_shift(place, _FIFTEEN, out=out)
     out ^= place
-    out *= _FIRST
-    out += keys.second
-    torch.bitwise_right_shift(out, 13, out=scratch)
+    torch.add(keys.second, out, alpha=_FIRST, out=out)
+    torch.bitwise_right_shift(out, _THIRTEEN, out=scratch)
     out ^= scratch
-    out *= _SECOND
+    out *= _TIMES
     return out
 
 
@@ -80,7 +89,26 @@ def uniform(drawn: torch.Tensor) -> torch.Tensor:
     return drawn.double() * (1 / SPAN) + 0.5
 
 
-def _mixed(word: torch.Tensor) -> torch.Tensor:
-    word = (word ^ (word >> 16)) * _FIRST
-    word = (word ^ (word >> 15)) * _SECOND
-    return word ^ (word >> 15)
+def normal(keys: Keys, number: torch.Tensor) -> torch.Tensor:
+    """Return standard normal draw `number` (int32) of each device, float32, |z| < 6.7 (Box-Muller transform).
+
+    Draws 2 number and 2 number + 1 of the stream are used: let a stream serve either `bits` or `normal`.
+    """
+    place = number * (2 * STEP) + keys.first
+    word, scratch = torch.empty_like(place), torch.empty_like(place)
+    # |word| keeps all its digits near 0, where the logarithm needs them.
+    radius = bits_at(keys, place, word, scratch).float().abs_().add_(0.5).mul_(2 / SPAN)
+    radius.log_().mul_(-2).sqrt_()
+    place += STEP
+    angle = bits_at(keys, place, word, scratch).float().mul_(2 * math.pi / SPAN)
+    return angle.cos_().mul_(radius)
+
+
+def _mixed_in_place(word: torch.Tensor, scratch: torch.Tensor) -> torch.Tensor:
+    for shift, factor in ((_SIXTEEN, _FIRST), (_FIFTEEN, _SECOND)):
+        torch.bitwise_right_shift(word, shift, out=scratch)
+        word ^= scratch
+        word *= factor
+    torch.bitwise_right_shift(word, _FIFTEEN, out=scratch)
+    word ^= scratch
+    return word

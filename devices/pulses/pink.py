@@ -14,6 +14,9 @@ import torch
 
 from pillarsim.devices.pulses.draws import SPAN, STEP, Keys, bits_at
 
+# Tensors: torch wraps a Python number at each call, which costs as much as the work on a chunk.
+_SIGN, _STEP = torch.tensor(31, dtype=torch.int32), torch.tensor(STEP, dtype=torch.int32)
+
 
 @dataclass(frozen=True)
 class Pink:
@@ -53,9 +56,9 @@ def pink_noise(of: Pink, keys: Keys, pulses: torch.Tensor) -> torch.Tensor:
         bits_at(keys, place, word, scratch)
         if young:  # age - pulses < 0, so all bits set, where there was a pulse
             torch.sub(age, pulses, out=scratch)
-            scratch >>= 31
+            torch.bitwise_right_shift(scratch, _SIGN, out=scratch)
             word &= scratch
         drawn.copy_(word)
         total.add_(drawn, alpha=tap * of.coupling / SPAN)
-        place -= STEP
+        place -= _STEP
     return total

@@ -13,24 +13,26 @@ Left out: SET (the published program has none), read noise, dependence on pulse 
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
 import torch
 
-from pillarsim.devices.circuits.errors import CircuitError
-from pillarsim.devices.pulses.draws import Keys, bits, device_keys, stream, uniform
+from pillarsim.devices.pulses.batch import (
+    Batch,
+    Directions,
+    checked_count,
+    checked_imperfections,
+    checked_pulses,
+    parts,
+)
+from pillarsim.devices.pulses.draws import Keys, bits, keys_of, stream, uniform
 from pillarsim.devices.pulses.pink import Pink, pink_noise
 from pillarsim.devices.pulses.telegraph import Telegraph, switch_probability
 from pillarsim.devices.pulses.truncated import Exponential, LogNormal, Normal, Truncated
 from pillarsim.devices.streams import generator
 
-IMPERFECTIONS = ("d2d", "rtn", "pink")
-# Devices worked on at once: what they need stays in a core's cache, and from 32768 numbers on torch starts threads,
-# which cost more than they save. Changes no result.
-_CHUNK = 32000
-_MOST_PULSES = 2**31 - 1  # of one device, counted in int32
 # Draws of the telegraph noise after a call of `pulse`: for the state, u1 and u2.
 _DRAWS, _SWITCH, _FIRST, _SECOND = 3, 0, 1, 2
 
@@ -38,6 +40,10 @@ _DRAWS, _SWITCH, _FIRST, _SECOND = 3, 0, 1, 2
 @dataclass(frozen=True)
 class WeakReset:
     """Parameters of the model; units as in MAJUMDAR2021."""
+
+    imperfections: ClassVar[tuple[str, ...]] = ("d2d", "rtn", "pink")
+    directions: ClassVar[Directions] = "down"  # n counts RESET pulses
+    restarts: ClassVar[bool] = False
 
     r0_ohm: Truncated
     m1: Truncated
@@ -47,6 +53,35 @@ class WeakReset:
     amplitude_max: float
     telegraph: Telegraph
     pink: Pink
+
+    def fresh(self, count: int, imperfections: Iterable[str], seed: int) -> WeakResetDevices:
+        """Return `count` devices before their first pulse; raises CircuitError for an unknown name or no device."""
+        checked_count(count)
+        chosen = checked_imperfections(imperfections, self.imperfections)
+
+        def parameter(name: str, of: Truncated) -> torch.Tensor:
+            if "d2d" in chosen:
+                return of.draw(count, generator(seed, "weak reset", name))
+            return torch.full((count,), of.median(), dtype=torch.float64)
+
+        spread = generator(seed, "weak reset", "amplitude")
+        places = (
+            torch.rand(count, generator=spread, dtype=torch.float64) if "d2d" in chosen else torch.full((count,), 0.5)
+        )
+        return WeakResetDevices(
+            model=self,
+            imperfections=chosen,
+            seed=seed,
+            number=torch.arange(count, dtype=torch.int32),
+            pulses=torch.zeros(count, dtype=torch.int32),
+            r0_ohm=parameter("r0", self.r0_ohm),
+            m1=parameter("m1", self.m1),
+            t_star=parameter("t_star", self.t_star),
+            c1=parameter("c1", self.c1),
+            m2=parameter("m2", self.m2),
+            amplitude=places.double() * self.amplitude_max,
+            high=torch.zeros(count, dtype=torch.bool),
+        )
 
 
 # Source of every number: ConvNet/utils_device.py in github.com/Atreya95/Learning-with-memory-device-imperfections,
@@ -64,100 +99,72 @@ MAJUMDAR2021 = WeakReset(
 
 
 @dataclass(frozen=True, eq=False)
-class Devices:
-    """A batch of devices, all tensors (count,): drawn parameters (float64), pulses so far (int32), telegraph state."""
+class WeakResetDevices(Batch):
+    """A batch of devices, all tensors (count,): drawn parameters (float64) and telegraph state (bool)."""
 
     model: WeakReset
-    imperfections: frozenset[str]
-    seed: int
     r0_ohm: torch.Tensor
     m1: torch.Tensor
     t_star: torch.Tensor
     c1: torch.Tensor
     m2: torch.Tensor
     amplitude: torch.Tensor
-    pulses: torch.Tensor
     high: torch.Tensor
 
-    @property
-    def count(self) -> int:
-        """Number of devices."""
-        return len(self.pulses)
+    def pulse(self, n: int | torch.Tensor) -> Self:
+        """Return the devices after n >= 0 more RESET pulses each: a number, or integers (count,). 0 changes nothing.
+
+        Raises CircuitError for negative or fractional pulses, a wrong shape, or more than 2^31 - 1 pulses of a device.
+        """
+        given = checked_pulses(self.pulses, n, 0)
+        total = self.pulses + given
+        if "rtn" not in self.imperfections:
+            return replace(self, pulses=total)
+        high = torch.empty_like(self.high)
+        of = stream(self.seed, "weak reset", "telegraph")
+        for part in parts(self.count):
+            before = self.high[part]
+            chance = switch_probability(self.model.telegraph, before, given[part])
+            drawn = _telegraph_draw(keys_of(of, self.number[part]), total[part], _SWITCH)
+            torch.bitwise_xor(before, drawn < chance, out=high[part])
+        return replace(self, pulses=total, high=high)
+
+    def conductance_s(self) -> torch.Tensor:
+        """Return the conductance of each device in siemens, float64 (count,)."""
+        return resistance_ohm(self).reciprocal_()
 
 
-def fresh(count: int, imperfections: Iterable[str], seed: int, model: WeakReset = MAJUMDAR2021) -> Devices:
-    """Return `count` devices before their first pulse.
-
-    imperfections: names of IMPERFECTIONS; none of them: equal devices without noise. Device k is the same for every
-    count and for every choice of the other imperfections. Raises CircuitError for an unknown name or no device.
-    """
-    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= _MOST_PULSES:
-        raise CircuitError(f"count: expected a whole number of devices, at least 1, found {count!r}")
-    chosen = _checked(imperfections)
-
-    def parameter(name: str, of: Truncated) -> torch.Tensor:
-        if "d2d" in chosen:
-            return of.draw(count, generator(seed, "weak reset", name))
-        return torch.full((count,), of.median(), dtype=torch.float64)
-
-    spread = generator(seed, "weak reset", "amplitude")
-    places = torch.rand(count, generator=spread, dtype=torch.float64) if "d2d" in chosen else torch.full((count,), 0.5)
-    return Devices(
-        model=model,
-        imperfections=chosen,
-        seed=seed,
-        r0_ohm=parameter("r0", model.r0_ohm),
-        m1=parameter("m1", model.m1),
-        t_star=parameter("t_star", model.t_star),
-        c1=parameter("c1", model.c1),
-        m2=parameter("m2", model.m2),
-        amplitude=places.double() * model.amplitude_max,
-        pulses=torch.zeros(count, dtype=torch.int32),
-        high=torch.zeros(count, dtype=torch.bool),
-    )
-
-
-def pulse(devices: Devices, pulses: int | torch.Tensor) -> Devices:
-    """Return the devices after `pulses` more pulses each: a number, or integers (count,). 0 changes nothing.
-
-    Raises CircuitError for negative or fractional pulses, a wrong shape, or more than 2^31 - 1 pulses of one device.
-    """
-    given = _checked_pulses(devices, pulses)
-    total = devices.pulses + given
-    if "rtn" not in devices.imperfections:
-        return replace(devices, pulses=total)
-    chance = switch_probability(devices.model.telegraph, devices.high, given)
-    high = torch.empty_like(devices.high)
-    of = stream(devices.seed, "weak reset", "telegraph")
-    for part in _parts(devices.count):
-        drawn = _telegraph_draw(device_keys(of, part.start, part.stop), total[part], _SWITCH)
-        high[part] = devices.high[part] ^ (drawn < chance[part])
-    return replace(devices, pulses=total, high=high)
-
-
-def log_ratio(devices: Devices) -> torch.Tensor:
+def log_ratio(devices: WeakResetDevices) -> torch.Tensor:
     """Return w = ln(R / R0) of each device, float64 (count,)."""
     w = torch.empty_like(devices.r0_ohm)
-    telegraph, pink = (stream(devices.seed, "weak reset", name) for name in ("telegraph", "pink"))
-    for part in _parts(devices.count):
-        pulses = devices.pulses[part]
-        early = torch.minimum(pulses.double(), devices.t_star[part])
-        w[part] = devices.c1[part] + devices.m1[part] * early + devices.m2[part] * (pulses - early)
-        if "rtn" in devices.imperfections:
-            w[part] += _telegraph_noise(devices, part, device_keys(telegraph, part.start, part.stop))
-        if "pink" in devices.imperfections:
-            w[part] += pink_noise(devices.model.pink, device_keys(pink, part.start, part.stop), pulses)
+    for part in parts(devices.count):
+        _log_ratio(devices, part, w[part])
     return w
 
 
-def resistance_ohm(devices: Devices) -> torch.Tensor:
+def resistance_ohm(devices: WeakResetDevices) -> torch.Tensor:
     """Return the resistance of each device in ohm, float64 (count,)."""
-    return log_ratio(devices).exp_().mul_(devices.r0_ohm)
+    resistance = torch.empty_like(devices.r0_ohm)
+    for part in parts(devices.count):
+        here = resistance[part]
+        _log_ratio(devices, part, here)
+        here.exp_().mul_(devices.r0_ohm[part])
+    return resistance
 
 
-def conductance_s(devices: Devices) -> torch.Tensor:
-    """Return the conductance of each device in siemens, float64 (count,)."""
-    return resistance_ohm(devices).reciprocal_()
+def _log_ratio(devices: WeakResetDevices, part: slice, w: torch.Tensor) -> None:
+    """Write ln(R / R0) of some devices to `w`."""
+    pulses, number = devices.pulses[part], devices.number[part]
+    total = pulses.double()
+    early = torch.minimum(total, devices.t_star[part])
+    torch.mul(devices.m1[part], early, out=w)
+    w += devices.c1[part]
+    total.sub_(early).mul_(devices.m2[part])
+    w += total
+    if "rtn" in devices.imperfections:
+        _add_telegraph(devices, part, w)
+    if "pink" in devices.imperfections:
+        w += pink_noise(devices.model.pink, keys_of(stream(devices.seed, "weak reset", "pink"), number), pulses)
 
 
 def _telegraph_draw(keys: Keys, pulses: torch.Tensor, which: int) -> torch.Tensor:
@@ -165,43 +172,11 @@ def _telegraph_draw(keys: Keys, pulses: torch.Tensor, which: int) -> torch.Tenso
     return uniform(bits(keys, pulses * _DRAWS + which))
 
 
-def _telegraph_noise(devices: Devices, part: slice, keys: Keys) -> torch.Tensor:
-    """Telegraph noise of some devices, float64."""
+def _add_telegraph(devices: WeakResetDevices, part: slice, w: torch.Tensor) -> None:
+    """Add the telegraph noise of some devices to `w`."""
     # index_select stays on one thread, as indexing does not.
     high = devices.high[part].nonzero().squeeze(1)
-    pulses = devices.pulses[part].index_select(0, high)
-    keys = Keys(keys.first.index_select(0, high), keys.second.index_select(0, high))
-    share = _telegraph_draw(keys, pulses, _FIRST) * _telegraph_draw(keys, pulses, _SECOND)
-    noise = torch.zeros(part.stop - part.start, dtype=torch.float64)
-    return noise.index_copy_(0, high, share.mul_(devices.amplitude[part].index_select(0, high)))
-
-
-def _parts(count: int) -> Iterator[slice]:
-    for start in range(0, count, _CHUNK):
-        yield slice(start, min(start + _CHUNK, count))
-
-
-def _checked(imperfections: Iterable[str]) -> frozenset[str]:
-    if isinstance(imperfections, str):
-        raise CircuitError(f"imperfections: expected a list of names, found the text {imperfections!r}")
-    chosen = frozenset(imperfections)
-    for name in sorted(chosen - set(IMPERFECTIONS)):
-        close = difflib.get_close_matches(str(name), IMPERFECTIONS, n=1)
-        hint = f" (did you mean {close[0]!r}?)" if close else ""
-        raise CircuitError(f"no imperfection {name!r}: expected some of {', '.join(IMPERFECTIONS)}{hint}")
-    return chosen
-
-
-def _checked_pulses(devices: Devices, pulses: int | torch.Tensor) -> torch.Tensor:
-    """Pulses of each device, int32 (count,)."""
-    given = torch.as_tensor(pulses)
-    if given.dtype == torch.bool or given.is_floating_point() or given.is_complex():
-        raise CircuitError(f"pulses: expected whole numbers, found {given.dtype}")
-    if given.shape not in ((), devices.pulses.shape):
-        expected = f"a number or {devices.count} of them, one a device"
-        raise CircuitError(f"pulses: expected {expected}, found shape {tuple(given.shape)}")
-    if int(given.min()) < 0:
-        raise CircuitError(f"pulses: expected at least 0, found {int(given.min())}")
-    if int(given.max()) + int(devices.pulses.max()) > _MOST_PULSES:
-        raise CircuitError(f"pulses: expected at most {_MOST_PULSES} in all, found {int(given.max())} more")
-    return given.to(torch.int32).expand(devices.count)
+    pulses, number = (tensor[part].index_select(0, high) for tensor in (devices.pulses, devices.number))
+    keys = keys_of(stream(devices.seed, "weak reset", "telegraph"), number)
+    share = _telegraph_draw(keys, pulses, _FIRST).mul_(_telegraph_draw(keys, pulses, _SECOND))
+    w.index_add_(0, high, share.mul_(devices.amplitude[part].index_select(0, high)))

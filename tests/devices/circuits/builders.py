@@ -11,6 +11,7 @@ Spec = dict[str, Any]
 
 LINEAR = {"model": "linear", "g_lrs": 1e-4, "g_hrs": 1e-6}
 SINH = {"model": "sinh", "g_lrs": 1e-6, "g_hrs": 1e-8, "k": 3.0}
+POOLE_FRENKEL = {"model": "poole_frenkel", "g_lrs": 1e-6, "g_hrs": 1e-8, "v_pf": 0.03}
 EXP = {"model": "exp", "g0": 1e-7, "ks": 8.0}
 THRESHOLD = {"model": "threshold", "g_on": 1e-4, "g_off": 1e-9, "v_th": 0.4, "w": 0.05}
 

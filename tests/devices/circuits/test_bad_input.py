@@ -55,6 +55,7 @@ STACK = memory(vertical(2, 3, 3, "plane"))
         (READ | {"selector": {"model": "exp", "g0": 1e-7}}, r"selector\.ks: missing"),
         (READ | {"selector": {}}, r"selector\.model: missing from the case"),
         (READ | {"cell": {"model": "sinh", "g_lrs": 1e-5, "g_hrs": 1e-6}}, r"cell\.k: missing"),
+        (READ | {"cell": {"model": "poole_frenkel", "g_lrs": 1e-5, "g_hrs": 1e-6}}, r"cell\.v_pf: missing"),
         (READ | {"pattern": {"kind": "random", "seed": -1, "p_lrs": 0.5}}, r"pattern\.seed: expected"),
         (
             READ | {"pattern": {"kind": "random", "seed": 1, "p_lrs": 1.5}},

@@ -20,6 +20,7 @@ from tests.devices.circuits.builders import (
     EXP,
     LINEAR,
     NO_WIRES,
+    POOLE_FRENKEL,
     SINH,
     THRESHOLD,
     WORD_LINES,
@@ -35,6 +36,7 @@ ARRAYS = {"planar": planar(5, 4)} | {name: vertical(3, 5, 4, name) for name in W
 CELLS: dict[str, Spec] = {
     "linear": {"cell": LINEAR},
     "sinh": {"cell": SINH},
+    "poole_frenkel": {"cell": POOLE_FRENKEL},
     "exp": {"cell": SINH, "selector": EXP},
     "threshold": {"cell": SINH, "selector": THRESHOLD},
 }

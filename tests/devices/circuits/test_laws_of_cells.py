@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from pillarsim.devices.circuits.cells import Series, read_cell
-from tests.devices.circuits.builders import EXP, LINEAR, SINH, THRESHOLD, Spec
+from pillarsim.devices.current_voltage import PooleFrenkel
+from tests.devices.circuits.builders import EXP, LINEAR, POOLE_FRENKEL, SINH, THRESHOLD, Spec
 from tests.near import near
 
 CELLS: dict[str, Spec] = {
@@ -58,3 +59,19 @@ def test_sinh_starts_at_the_low_field_conductance() -> None:
     current, slope = law.current(np.array([0.0, 0.7]), np.array([2e-6, 2e-6]))
     assert slope[0] == 2e-6
     assert current[1] == near(2e-6 * np.sinh(2.1) / 3, rel=1e-14)
+
+
+def test_poole_frenkel_is_the_device_law() -> None:
+    """Odd, rising, I = G V exp(sqrt(V / v_pf)) of the device law, and its slope that of its current."""
+    device = PooleFrenkel(25.0, 10e-9)
+    law = read_cell({"cell": POOLE_FRENKEL | {"v_pf": device.field_v(300.0)}}).law
+    g = np.full_like(VOLTS, 2e-6)
+    current, slope = law.current(VOLTS, g)
+    np.testing.assert_allclose(current, device.current_a(g, VOLTS, 300.0), rtol=1e-14)
+    np.testing.assert_allclose(current, -current[::-1], rtol=1e-14)
+    assert (np.diff(current) > 0).all()
+    assert slope[VOLTS == 0] == 2e-6
+    step = 1e-6 * VOLTS  # the slope has a root's cusp at 0 V
+    above, below = law.current(VOLTS + step, g)[0], law.current(VOLTS - step, g)[0]
+    moved = VOLTS != 0
+    np.testing.assert_allclose(((above - below) / (2 * step + ~moved))[moved], slope[moved], rtol=1e-8)

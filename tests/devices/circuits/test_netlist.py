@@ -18,6 +18,7 @@ from pillarsim.devices.circuits.spice_check import check_case
 from tests.devices.circuits.builders import (
     EXP,
     NO_WIRES,
+    POOLE_FRENKEL,
     SINH,
     THRESHOLD,
     WORD_LINES,
@@ -93,6 +94,8 @@ def drawn(spec: Spec, seed: int = 1) -> tuple[Spec, Any]:
 COMPUTE = {
     "planar": planar(4, 5),
     "planar, sinh": planar(4, 5, cell=SINH),
+    "planar, poole_frenkel": planar(4, 5, cell=POOLE_FRENKEL),
+    "comb, poole_frenkel": vertical(2, 4, 3, "comb", cell=POOLE_FRENKEL, on_rows=[1, 3]),
     "planar, polynomial": planar(3, 4, cell=POLYNOMIAL),
     **{f"{name}, sinh": vertical(2, 4, 3, name, cell=SINH, on_rows=[1, 3]) for name in WORD_LINES},
     "finger, ohmic": vertical(2, 3, 3, "finger", selector=OHMIC),
@@ -103,6 +106,9 @@ MEMORY = {
     "planar, no wires": memory(planar(3, 3, **NO_WIRES)),
     "planar, RESET": memory(planar(4, 4, cell=SINH), "third", v=-1.5, sel_rows=[2, 0], sel_cols=[1, 3]),
     "planar, exp": memory(planar(4, 4, cell=SINH, selector=EXP), "float"),
+    "planar, poole_frenkel, RESET": memory(planar(4, 4, cell=POOLE_FRENKEL), "third", v=-1.5),
+    "planar, poole_frenkel and exp": memory(planar(4, 4, cell=POOLE_FRENKEL, selector=EXP), "float"),
+    "finger, poole_frenkel": memory(vertical(2, 4, 3, "finger", cell=POOLE_FRENKEL)),
     "planar, threshold": memory(planar(4, 4, cell=SINH, selector=THRESHOLD)),
     "planar, linear and threshold": memory(planar(4, 4, selector=THRESHOLD)),
     "planar, polynomial": memory(planar(3, 4, cell=POLYNOMIAL), "half", v=-0.45),

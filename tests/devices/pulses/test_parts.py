@@ -8,7 +8,7 @@ import torch
 from scipy import integrate, stats
 
 from pillarsim.devices.pulses import MAJUMDAR2021
-from pillarsim.devices.pulses.draws import bits, device_keys, stream, uniform
+from pillarsim.devices.pulses.draws import bits, device_keys, keys_of, normal, stream, uniform
 from pillarsim.devices.pulses.pink import Pink, pink_noise
 from pillarsim.devices.pulses.telegraph import Telegraph, switch_probability
 from pillarsim.devices.pulses.truncated import Normal, Truncated
@@ -68,6 +68,29 @@ def test_counted_draws_are_uniform_and_independent() -> None:
     assert 0.001 < stats.chisquare(joint.ravel()).pvalue < 0.999
     joint = np.histogram2d(first[:-1], first[1:], bins=32, range=((0, 1), (0, 1)))[0]
     assert 0.001 < stats.chisquare(joint.ravel()).pvalue < 0.999
+
+
+def test_normal_draws_are_standard_normal() -> None:
+    """Over devices, normal draws pass the test of Kolmogorov and Smirnov, in the tails too, and do not correlate."""
+    keys = device_keys(stream(2, "test"), 0, 2_000_000)
+    first, second = (normal(keys, torch.full((2_000_000,), n, dtype=torch.int32)).numpy() for n in (8, 9))
+    assert 0.001 < stats.kstest(first[:MANY], "norm").pvalue < 0.999
+    for limit in (-4.0, -3.0, 3.0, 4.0):
+        tail = stats.norm.sf(abs(limit))
+        share = (first * math.copysign(1, limit) > abs(limit)).mean()
+        assert share == pytest.approx(tail, abs=4 * math.sqrt(tail / 2_000_000))
+    for one, other in ((first, second), (first[:-1], first[1:]), (first**2, second**2)):
+        assert abs(np.corrcoef(one, other)[0, 1]) < 4 / math.sqrt(2_000_000)
+    assert np.isfinite(first).all()
+    assert abs(first).max() < 6.7
+
+
+def test_keys_belong_to_the_device_number() -> None:
+    """Keys of chosen devices are those of the whole range."""
+    whole = device_keys(stream(1, "test"), 0, 100)
+    some = keys_of(stream(1, "test"), torch.tensor([3, 99, 0], dtype=torch.int32))
+    assert some.first.tolist() == whole.first[[3, 99, 0]].tolist()
+    assert some.second.tolist() == whole.second[[3, 99, 0]].tolist()
 
 
 def test_counted_draws_of_one_device() -> None:

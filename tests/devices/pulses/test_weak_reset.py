@@ -9,9 +9,8 @@ import torch
 
 from pillarsim.devices.circuits.errors import CircuitError
 from pillarsim.devices.pulses import (
-    IMPERFECTIONS,
     MAJUMDAR2021,
-    Devices,
+    WeakResetDevices,
     conductance_s,
     fresh,
     log_ratio,
@@ -26,15 +25,15 @@ MANY = 200_000
 MEDIANS = {"r0_ohm": 6996, "m1": 4.9245e-4, "t_star": 515, "m2": 1.97e-5}
 
 
-def same(one: Devices, other: Devices) -> bool:
+def same(one: WeakResetDevices, other: WeakResetDevices) -> bool:
     """Whether two batches agree bit for bit."""
-    pairs = ((getattr(one, f.name), getattr(other, f.name)) for f in fields(Devices))
+    pairs = ((getattr(one, f.name), getattr(other, f.name)) for f in fields(WeakResetDevices))
     return all(torch.equal(a, b) if isinstance(a, torch.Tensor) else a == b for a, b in pairs)
 
 
 def test_without_imperfections_all_devices_are_the_median_one() -> None:
     """`none` gives equal devices with the medians of the distributions, and no noise."""
-    devices = fresh(5, (), 1)
+    devices = fresh(MAJUMDAR2021, 5, (), 1)
     for name, value in MEDIANS.items():
         assert getattr(devices, name).tolist() == near([value] * 5, rel=2e-3)
     assert devices.amplitude.tolist() == [0.25] * 5
@@ -46,7 +45,7 @@ def test_without_imperfections_all_devices_are_the_median_one() -> None:
 
 def test_mean_bends_at_the_knee() -> None:
     """ln(R/R0) is c1 + m1 t before t* and m2 t + t* (m1 - m2) + c1 after it, device by device."""
-    devices = fresh(1000, ("d2d",), 3)
+    devices = fresh(MAJUMDAR2021, 1000, ("d2d",), 3)
     for pulses in (0, 1, 40, 500, 1999, 5000):
         w = log_ratio(pulse(devices, pulses)).tolist()
         for k in range(0, 1000, 37):
@@ -57,14 +56,14 @@ def test_mean_bends_at_the_knee() -> None:
 
 def test_conductance_is_the_inverse() -> None:
     """Conductance times resistance is 1."""
-    devices = pulse(fresh(100, ALL, 1), 40)
+    devices = pulse(fresh(MAJUMDAR2021, 100, ALL, 1), 40)
     assert (conductance_s(devices) * resistance_ohm(devices)).tolist() == near([1.0] * 100, rel=1e-14)
 
 
 @pytest.mark.parametrize("imperfections", [(), ("d2d",), ("d2d", "pink")])
 def test_pulses_add_up(imperfections: tuple[str, ...]) -> None:
     """Without telegraph noise 3 pulses and then 4 leave what 7 leave, and what 7 single ones leave."""
-    start = fresh(500, imperfections, 2)
+    start = fresh(MAJUMDAR2021, 500, imperfections, 2)
     once, twice, single = pulse(start, 7), pulse(pulse(start, 3), 4), start
     for _ in range(7):
         single = pulse(single, 1)
@@ -74,7 +73,7 @@ def test_pulses_add_up(imperfections: tuple[str, ...]) -> None:
 
 def test_no_pulse_changes_nothing() -> None:
     """0 pulses, as a number or for some devices, leave state and resistance bit for bit."""
-    devices = pulse(fresh(20_000, ALL, 2), 900)
+    devices = pulse(fresh(MAJUMDAR2021, 20_000, ALL, 2), 900)
     assert same(pulse(devices, 0), devices)
     given = torch.zeros(20_000, dtype=torch.int64)
     given[::2] = 5
@@ -85,7 +84,7 @@ def test_no_pulse_changes_nothing() -> None:
 
 def test_pulses_of_each_device_equal_a_number() -> None:
     """Devices given 6 pulses in a mixed tensor stand where 6 for all puts them."""
-    start = fresh(40_000, ALL, 5)
+    start = fresh(MAJUMDAR2021, 40_000, ALL, 5)
     given = torch.arange(40_000) % 9
     mixed, all_six = pulse(start, given), pulse(start, 6)
     six = given == 6
@@ -94,16 +93,18 @@ def test_pulses_of_each_device_equal_a_number() -> None:
 
 def test_device_is_the_same_in_every_batch() -> None:
     """Device k has its draws whatever the count, and with seed and pulses equal the result is the same bit for bit."""
-    small, large = (pulse(pulse(fresh(count, ALL, 9), 500), 20) for count in (700, 40_000))
+    small, large = (pulse(pulse(fresh(MAJUMDAR2021, count, ALL, 9), 500), 20) for count in (700, 40_000))
     assert torch.equal(resistance_ohm(small), resistance_ohm(large)[:700])
     assert torch.equal(small.high, large.high[:700])
-    assert same(large, pulse(pulse(fresh(40_000, ALL, 9), 500), 20))
-    assert not same(small, pulse(pulse(fresh(700, ALL, 8), 500), 20))
+    assert same(large, pulse(pulse(fresh(MAJUMDAR2021, 40_000, ALL, 9), 500), 20))
+    assert not same(small, pulse(pulse(fresh(MAJUMDAR2021, 700, ALL, 8), 500), 20))
 
 
 def test_an_imperfection_leaves_the_draws_of_the_others() -> None:
     """w with all three is w with d2d, plus pink alone, plus a telegraph part that is 0 in the low state."""
-    all_on, plain, pink = (pulse(fresh(5000, names, 4), 700) for names in (ALL, ("d2d",), ("d2d", "pink")))
+    all_on, plain, pink = (
+        pulse(fresh(MAJUMDAR2021, 5000, names, 4), 700) for names in (ALL, ("d2d",), ("d2d", "pink"))
+    )
     rest = log_ratio(all_on) - log_ratio(pink)
     assert rest[~all_on.high].abs().max() == 0
     assert bool((rest[all_on.high] > 0).all())
@@ -113,8 +114,8 @@ def test_an_imperfection_leaves_the_draws_of_the_others() -> None:
 
 def test_telegraph_step_in_the_high_state() -> None:
     """In the high state w rises by u1 u2 amplitude: mean 1/4 and mean square 1/9 of amplitude's, fresh every call."""
-    devices = pulse(fresh(MANY, ("rtn", "d2d"), 6), 20_000)
-    base = fresh(MANY, ("d2d",), 6)
+    devices = pulse(fresh(MAJUMDAR2021, MANY, ("rtn", "d2d"), 6), 20_000)
+    base = fresh(MAJUMDAR2021, MANY, ("d2d",), 6)
     step = (log_ratio(devices) - log_ratio(pulse(base, 20_000)))[devices.high]
     amplitude = devices.amplitude[devices.high]
     share = (step / amplitude).double()
@@ -134,7 +135,7 @@ def test_many_pulses_at_once_and_one_by_one_have_one_law() -> None:
     """The share of high devices after 300 pulses is p (1 - l^300), given at once or one by one."""
     expected = 0.0008 / 0.0028 * (1 - 0.9972**300)
     error = math.sqrt(expected * (1 - expected) / 50_000)
-    at_once, single = pulse(fresh(50_000, ("rtn",), 7), 300), fresh(50_000, ("rtn",), 8)
+    at_once, single = pulse(fresh(MAJUMDAR2021, 50_000, ("rtn",), 7), 300), fresh(MAJUMDAR2021, 50_000, ("rtn",), 8)
     for _ in range(300):
         single = pulse(single, 1)
     for devices in (at_once, single):
@@ -155,19 +156,19 @@ def test_many_pulses_at_once_and_one_by_one_have_one_law() -> None:
 def test_bad_pulses_are_refused(pulses: int | torch.Tensor, message: str) -> None:
     """Negative, fractional, too many, or misshapen pulses are refused."""
     with pytest.raises(CircuitError, match=message):
-        pulse(fresh(3, (), 1), pulses)
+        pulse(fresh(MAJUMDAR2021, 3, (), 1), pulses)
 
 
 def test_bad_batches_are_refused() -> None:
     """An unknown imperfection is answered with the nearest name; so are a bare text and no devices."""
     with pytest.raises(CircuitError, match=r"no imperfection 'pnk'.*did you mean 'pink'"):
-        fresh(3, ("d2d", "pnk"), 1)
+        fresh(MAJUMDAR2021, 3, ("d2d", "pnk"), 1)
     with pytest.raises(CircuitError, match="expected a list of names"):
-        fresh(3, "pink", 1)
+        fresh(MAJUMDAR2021, 3, "pink", 1)
     for count in (0, -2, 2.5, True):
         with pytest.raises(CircuitError, match="count: expected a whole number"):
-            fresh(count, (), 1)  # type: ignore[arg-type]
-    assert set(IMPERFECTIONS) == set(ALL)
+            fresh(MAJUMDAR2021, count, (), 1)  # type: ignore[arg-type]
+    assert set(MAJUMDAR2021.imperfections) == set(ALL)
 
 
 def test_telegraph_probabilities_of_the_card() -> None:

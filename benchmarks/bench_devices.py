@@ -1,0 +1,109 @@
+"""Speed of the device models, each section in a process of its own.
+
+programming: write-verify of every cell of a network of 11 million weights in 8 cells each, in one call: 4 levels, 2-bit
+cells of 1 MOhm to 50 kOhm, log-normal error 0.13 (LRS) and 0.74 (HRS), tolerance 1 uS, at most 20 pulses. Asked: under
+10 s on two threads (aim 5 s) and memory bounded: of cells and outcome, and little besides.
+Wall times, the best of the repeats. Peak memory is that of the process less what it held before (VmHWM, Linux).
+Run: python benchmarks/bench_devices.py [--repeats K] [--sections programming] [--json -]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from tabulate import tabulate
+
+from pillarsim.devices.cells import CellStates, WriteRule, write_cells
+from pillarsim.devices.programming_error import LogNormalError
+
+Row = dict[str, Any]
+
+WEIGHTS, CELLS_A_WEIGHT, LEVELS = 11_000_000, 8, 4
+G_MIN_S, G_MAX_S = 1e-6, 20e-6
+BYTES_A_CELL = 1 + 4 + 4 + 1  # level in; conductance, pulses, failed out
+ASKED_S, AIM_S = 10.0, 5.0
+ASKED_BESIDE_MB = 50.0  # besides cells and outcome; assumed
+
+
+def row(what: str, seen: float, asked: str = "") -> Row:
+    """One line of the table."""
+    return {"what": what, "seen": seen, "asked": asked}
+
+
+def best(work: Callable[[], object], repeats: int) -> float:
+    """Shortest wall time of the repeats."""
+    taken = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - start)
+    return min(taken)
+
+
+def memory_mb(name: str) -> float:
+    """A line of the process's status, MB: VmRSS now, VmHWM at its highest."""
+    status = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) for line in status if line.startswith(name + ":")) * 1024 / 1e6
+
+
+def programming(repeats: int) -> list[Row]:
+    """Write every cell of the network on one and on two threads."""
+    error = LogNormalError(0.74, 0.13, G_MIN_S, G_MAX_S)
+    states, rule = CellStates(G_MIN_S, G_MAX_S, LEVELS, error, 0.0, 0.0), WriteRule(1e-6, 20)
+    write_cells(torch.zeros(1, dtype=torch.uint8), states, rule, 1)  # compile
+    before = memory_mb("VmRSS")
+    count = WEIGHTS * CELLS_A_WEIGHT
+    random = torch.Generator().manual_seed(0)
+    levels = torch.randint(0, LEVELS, (count,), generator=random, dtype=torch.uint8)
+    one = best(lambda: write_cells(levels, states, rule, 1, threads=1), repeats)
+    two = best(lambda: write_cells(levels, states, rule, 1, threads=2), repeats)
+    beside = memory_mb("VmHWM") - before - count * BYTES_A_CELL / 1e6
+    million = f"{count / 1e6:g} million cells"
+    return [
+        row(f"programming: {million}, one thread, s", one),
+        row(f"programming: {million}, two threads, s", two, f"< {ASKED_S:g} (aim {AIM_S:g})"),
+        row("programming: levels and outcome, MB", count * BYTES_A_CELL / 1e6),
+        row("programming: peak memory besides them, MB", beside, f"< {ASKED_BESIDE_MB:g}"),
+    ]
+
+
+SECTIONS: dict[str, Callable[[int], list[Row]]] = {"programming": programming}
+
+
+def in_child(section: str, repeats: int) -> list[Row]:
+    """Rows of a section run in a fresh process, so that its peak memory is its own."""
+    command = [sys.executable, __file__, "--child", section, "--repeats", str(repeats)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    found: list[Row] = json.loads(done.stdout)
+    return found
+
+
+def main() -> None:
+    """Print the table, or JSON."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--sections", default=",".join(SECTIONS))
+    parser.add_argument("--child", choices=list(SECTIONS), help=argparse.SUPPRESS)
+    parser.add_argument("--json")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    if options.child:
+        print(json.dumps(SECTIONS[options.child](options.repeats)))
+        return
+    rows = [one for section in options.sections.split(",") for one in in_child(section, options.repeats)]
+    if options.json == "-":
+        print(json.dumps(rows, indent=2))
+        return
+    print(tabulate([[one["what"], f"{one['seen']:.3g}", one["asked"]] for one in rows], ["", "seen", "asked"]))
+
+
+if __name__ == "__main__":
+    main()
