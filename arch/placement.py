@@ -52,10 +52,23 @@ class PostOperator:
 
 
 @dataclass(frozen=True, eq=False)
+class CodedResponse:
+    """What cells compute instead of weight code times input code: sum over k of inputs[k, x] weights[k, r, o].
+
+    inputs (K, high + 1), weights (K, R, O): float64, multiples of 2^-F with F such that the sum over all rows is exact
+    in float64 in any order.
+    """
+
+    inputs: NDArray[np.float64]
+    weights: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
 class QuantizedMatrix:
     """A convolution or linear layer in integers, y = round((W x + b) * multiplier) clipped to `output` codes.
 
-    weight (R, O) int32; bias (O,) int64 in accumulator steps; multiplier (O,) float64.
+    weight (R, O) int32; bias (O,) int64 in accumulator steps; multiplier (O,) float64. With a `response` its sums take
+    the place of W x.
     With `output` None (the last matrix layer) the logits are accumulator * multiplier, floats.
     round is floor(x + 0.5). A linear layer is a convolution with a 1x1 kernel over a 1x1 map of R channels.
     """
@@ -72,6 +85,7 @@ class QuantizedMatrix:
     """(channels, height, width) of the input map"""
     out_shape: tuple[int, int, int]
     """(O, height, width) of the accumulator map, before `PlacedLayer.post`"""
+    response: CodedResponse | None = None
 
     @property
     def windows(self) -> int:

@@ -1,4 +1,4 @@
-"""Quantities with units, as people write them in chip files: ``10 ns``, ``2.5 Ohm``, ``1.2 pJ``, ``64 KiB``.
+"""Quantities with units, as people write them in chip files: ``10 ns``, ``2.5 Ohm``, ``1.2 pJ``, ``64 KiB``, ``85 C``.
 
 `parse_quantity` turns text into an SI float and refuses bare numbers, unknown units and wrong dimensions.
 The ``Annotated`` types below are what the schema uses; each carries its unit into the JSON Schema.
@@ -35,12 +35,18 @@ _DIMENSIONS: dict[str, tuple[str, tuple[str, ...], int]] = {
     "temperature": ("K", ("K",), 1),
     "charge": ("C", ("C",), 1),
     "bandwidth": ("B/s", ("B/s",), 1),
+    "activation energy": ("eV", ("eV",), 1),
 }
 _EXAMPLE = {
     "time": "10 ns", "frequency": "1 GHz", "voltage": "0.9 V", "current": "1 nA", "resistance": "2.5 Ohm",
     "conductance": "1 uS", "capacitance": "0.2 fF", "energy": "1.2 pJ", "power": "2 mW", "length": "32 nm",
     "area": "0.01 mm2", "temperature": "300 K", "charge": "1 fC", "bandwidth": "6.4 GB/s", "size": "64 KiB",
+    "activation energy": "1.1 eV",
 }  # fmt: skip
+
+
+# seconds; a month is 30 days, a year 365
+_LONG_TIMES = {"min": 60, "h": 3600, "hour": 3600, "day": 86400, "month": 30 * 86400, "year": 365 * 86400}
 
 
 def _unit_table() -> dict[str, tuple[str, Decimal]]:
@@ -52,7 +58,9 @@ def _unit_table() -> dict[str, tuple[str, Decimal]]:
                 table[prefix + name] = (dimension, Decimal(10) ** (exponent * power))
     table |= {"cm": ("length", Decimal("1e-2")), "cm2": ("area", Decimal("1e-4")), "cm^2": ("area", Decimal("1e-4"))}
     table["C"] = ("charge", Decimal(1))
-    table["degC"] = ("celsius", Decimal(1))
+    table["degC"] = table["°C"] = ("celsius", Decimal(1))
+    for name, seconds in _LONG_TIMES.items():
+        table[name] = table[f"{name}s"] = ("time", Decimal(seconds))
     for name in ("b/s", "bit/s"):
         for prefix in ("k", "M", "G", "T", ""):
             table[prefix + name] = ("bandwidth", Decimal(10) ** _PREFIX[prefix] / 8)
@@ -93,7 +101,7 @@ def parse_quantity(value: object, dimension: str) -> float:
         same = [name for name, (kind, _) in UNITS.items() if kind == dimension]
         raise ValueError(f"expected {wanted} such as '{example}'; unknown unit {unit!r}{nearest(unit, same)}")
     kind, factor = UNITS[unit]
-    if kind == "celsius" and dimension == "temperature":
+    if dimension == "temperature" and (kind == "celsius" or unit == "C"):
         return number + 273.15
     if kind != dimension:
         raise ValueError(f"expected {wanted} such as '{example}'; {unit!r} is a unit of {kind}")
@@ -144,6 +152,7 @@ def _schema(dimension: str, **bounds: float) -> Any:
 
 # Bounds keep whole picoseconds meaningful and arithmetic finite; no real chip comes near them.
 Time = Annotated[float, _quantity("time"), _schema("time", ge=1e-12, le=1e3)]
+Age = Annotated[float, _quantity("time"), _schema("time", ge=0, le=1e10)]
 TimeOrZero = Annotated[float, _quantity("time"), _schema("time", ge=0, le=1e3)]
 Frequency = Annotated[float, _quantity("frequency"), _schema("frequency", ge=1e3, le=1e12)]
 Voltage = Annotated[float, _quantity("voltage"), _schema("voltage", gt=0, le=100)]
@@ -151,6 +160,8 @@ VoltageOrZero = Annotated[float, _quantity("voltage"), _schema("voltage", ge=0, 
 CurrentOrZero = Annotated[float, _quantity("current"), _schema("current", ge=0, le=1.0)]
 Resistance = Annotated[float, _quantity("resistance"), _schema("resistance", gt=0, le=1e15)]
 ResistanceOrZero = Annotated[float, _quantity("resistance"), _schema("resistance", ge=0, le=1e15)]
+SignedConductance = Annotated[float, _quantity("conductance"), _schema("conductance", ge=-1e3, le=1e3)]
+ConductanceOrZero = Annotated[float, _quantity("conductance"), _schema("conductance", ge=0, le=1e3)]
 Conductance = Annotated[float, _quantity("conductance"), _schema("conductance", gt=0, le=1e3)]
 Capacitance = Annotated[float, _quantity("capacitance"), _schema("capacitance", gt=0, le=1e-6)]
 CapacitanceOrZero = Annotated[float, _quantity("capacitance"), _schema("capacitance", ge=0, le=1e-9)]
@@ -160,6 +171,7 @@ Length = Annotated[float, _quantity("length"), _schema("length", gt=0, le=1e-2)]
 LengthOrZero = Annotated[float, _quantity("length"), _schema("length", ge=0, le=1e-2)]
 AreaOrZero = Annotated[float, _quantity("area"), _schema("area", ge=0, le=1e-2)]
 Temperature = Annotated[float, _quantity("temperature"), _schema("temperature", gt=0)]
+ActivationEnergy = Annotated[float, _quantity("activation energy"), _schema("activation energy", ge=0, le=10)]
 Bandwidth = Annotated[float, _quantity("bandwidth"), _schema("bandwidth", ge=1e3, le=1e15)]
 Size = Annotated[float, _quantity("size"), _schema("size", gt=0, le=1e15)]
 Fraction = Annotated[float, BeforeValidator(parse_fraction, json_schema_input_type=float | str), Field(ge=0, le=1)]

@@ -1,6 +1,6 @@
 """The main job from Python: the stages of a run, each given only the parts that it depends on.
 
-chip.yaml + network -> compile -> program -> solve circuits -> evaluate (values) -> simulate (events) -> cost -> report
+chip.yaml + network -> compile -> program -> age -> solve circuits -> evaluate (values) -> simulate (events) -> cost -> report
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from pillarsim.arch.components.array_power import rail_voltage
 from pillarsim.arch.components.build import build_components
 from pillarsim.arch.components.timing import build_timing
 from pillarsim.arch.compute.activities import DEFAULT_SOURCE, default_activity
+from pillarsim.arch.compute.aged import aged
 from pillarsim.arch.compute.converters import converter_ranges
 from pillarsim.arch.compute.evaluate import evaluate
 from pillarsim.arch.compute.program import placement_levels, program
@@ -105,12 +106,17 @@ def _stages(chip: Chip, digest: str, network: Network, options: RunOptions, prog
         mapping=chip.mapping,
     )
     levels = placement_levels(placement, chip.weights, chip.bits_per_cell)
+    temperature_k, first_device = chip.technology.temperature, device_seed(options.seed, 0)
+    devices = [device_seed(options.seed, number) for number in range(options.seeds if test is not None else 1)]
+    written_layers = [
+        program(placement, levels, chip.array, chip.write, chip.bits_per_cell, device, options.threads)
+        for device in devices
+    ]
     programmed = [
-        program(placement, levels, chip.array, chip.write, chip.bits_per_cell, device_seed(options.seed, number))
-        for number in range(options.seeds if test is not None else 1)
+        aged(placement, layers, chip.array, chip.retention, temperature_k, device)
+        for layers, device in zip(written_layers, devices, strict=True)
     ]
     rule = read_rule(chip.array, chip.weights, chip.input, chip.readout, chip.bits_per_cell)
-    temperature_k, first_device = chip.technology.temperature, device_seed(options.seed, 0)
     arrays = solve_arrays(
         placement,
         levels,

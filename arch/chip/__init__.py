@@ -9,16 +9,17 @@ from typing import Any, Self
 
 from pydantic import model_validator
 
+from pillarsim.arch.chip.ageing import Retention
 from pillarsim.arch.chip.array import Access, Array
 from pillarsim.arch.chip.base import Section, label
-from pillarsim.arch.chip.cell import STEEPEST, CellCard, auto_bits_per_cell
+from pillarsim.arch.chip.cell import CellCard, auto_bits_per_cell
 from pillarsim.arch.chip.hierarchy import ROLES, Buffer, Bus, Level, Mapping, Mesh, OffChip, Part, Tile
 from pillarsim.arch.chip.operation import Idle, Input, Neuron, Readout, Verify, Weights, Write
 from pillarsim.arch.chip.technology import Supply, Technology
 
 __all__ = [
     "ROLES", "Access", "Array", "Buffer", "Bus", "CellCard", "Chip", "Hardware", "Idle", "Input", "Level", "Mapping",
-    "Mesh", "Neuron", "OffChip", "Part", "Readout", "Section", "Supply", "Technology", "Tile", "Verify",
+    "Mesh", "Neuron", "OffChip", "Part", "Readout", "Retention", "Section", "Supply", "Technology", "Tile", "Verify",
     "Weights", "Write",
 ]  # fmt: skip
 
@@ -48,18 +49,17 @@ class Hardware(Section):
             if volts > highest:
                 listed = ", ".join(f"{name} {value:g} V" for name, value in rails.items())
                 raise ValueError(f"{key}: expected at most the highest declared supply ({listed}), found {volts:g} V")
-        v0 = self.array.cell.iv.voltage
+        iv = self.array.cell.iv
         for key, volts in wanted.items():
-            if v0 is not None and volts > STEEPEST * v0:
-                raise ValueError(
-                    f"{key}: expected at most {STEEPEST} times array.cell.iv.voltage ({v0:g} V), found {volts:g} V"
-                )
+            if volts > iv.limit_v:
+                raise ValueError(f"{key}: expected {iv.limit_text}, found {volts:g} V")
         if self.bits_per_cell > auto_bits_per_cell(self.array.cell):
             raise ValueError(
                 f"weights.bits_per_cell: expected at most {auto_bits_per_cell(self.array.cell)} "
                 f"(the cell has {self.array.cell.levels} levels), found {self.bits_per_cell}"
             )
         self._check_binary_inputs()
+        self._check_pulses()
         if self.readout.neuron is not None and self.weights.accumulate_bits == "analog":
             raise ValueError(
                 "weights.accumulate_bits: expected 'digital' with integrate_and_fire (counters add the bits)"
@@ -84,19 +84,37 @@ class Hardware(Section):
             raise ValueError("write.scheme: expected 'isolated' for cells with an access transistor")
         return self
 
+    def _check_pulses(self) -> None:
+        """Incremental pulses need a verify read to stop at."""
+        cell = self.array.cell
+        if cell.programming == "pulses" and self.write.verify is None:
+            raise ValueError("write.verify: expected with array.cell.programming 'pulses', which stop at a verify read")
+        if cell.programming == "pulses" and (cell.stuck.lrs or cell.stuck.hrs):
+            raise ValueError("array.cell.stuck: expected none with array.cell.programming 'pulses'")
+
     def _check_binary_inputs(self) -> None:
-        """Nonlinear cells and select lines know two inputs: 0 and the read voltage."""
+        """Select lines know two inputs, 0 and the read voltage; nonlinear cells take more only as pairs, ideal wires.
+
+        A cell's offset level is not proportional to the input where its law is not linear, so that no digital sum of
+        the inputs takes it off; within a pair it cancels.
+        """
         if self.input.coding != "amplitude" or self.input.chunk_bits == 1:
             return
-        for key, value, binary in (
-            ("array.cell.iv.model", self.array.cell.iv.model, self.array.cell.iv.model != "linear"),
-            ("array.reading", self.array.read_mode, self.array.read_mode == "select_line"),
-        ):
-            if binary:
-                raise ValueError(
-                    f"input.coding: expected bit_serial or pulse_width, since {key} '{value}' takes binary inputs, "
-                    f"found amplitude with dac_bits {self.input.chunk_bits}"
-                )
+        model, found = self.array.cell.iv.model, f"found amplitude with dac_bits {self.input.chunk_bits}"
+        if self.array.read_mode == "select_line":
+            raise ValueError(
+                "input.coding: expected bit_serial or pulse_width, since array.reading 'select_line' takes binary "
+                f"inputs, {found}"
+            )
+        if model == "linear":
+            return
+        binary = f"input.coding: expected bit_serial or pulse_width, since array.cell.iv.model '{model}' takes binary"
+        if self.array.circuit == "exact":
+            raise ValueError(f"{binary} inputs with array.circuit 'exact', {found}")
+        if self.weights.scheme != "differential" or self.weights.pair_subtract != "analog":
+            raise ValueError(
+                f"{binary} inputs unless weights.scheme is differential and weights.subtract analog, {found}"
+            )
 
     @property
     def bits_per_cell(self) -> int:
@@ -133,6 +151,13 @@ class Chip(Hardware):
     description: str = label("", "what the chip is and where it was published")
     idle: Idle = Idle()
     mapping: Mapping = Mapping()
+    retention: Retention | None = None
+
+    @model_validator(mode="after")
+    def _cells_that_age(self) -> Self:
+        if self.retention is not None and self.array.cell.retention is None:
+            raise ValueError("retention: expected not with this cell, whose card (array.cell) has no retention")
+        return self
 
     @property
     def hardware(self) -> Hardware:

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from pillarsim.arch.chip.base import Section
-from pillarsim.arch.chip.cell import STEEPEST, CellCard
+from pillarsim.arch.chip.cell import CellCard
 from pillarsim.arch.units import (
     AreaOrZero,
     CapacitanceOrZero,
@@ -112,6 +112,21 @@ class Array(Section):
     capacitance: LineCapacitance = LineCapacitance()
     access: Access = Access()
     cell: CellCard
+    cycles: float = Field(
+        default=0.0, ge=0, description="SET and RESET cycles that every cell has had; needs the endurance of its card"
+    )
+
+    @model_validator(mode="after")
+    def _worn(self) -> Array:
+        endurance = self.cell.endurance
+        if self.cycles and endurance is None:
+            raise ValueError("cycles: expected 0 with this cell, whose card (cell) has no endurance")
+        if endurance is not None and self.cycles >= endurance.cycles:
+            raise ValueError(
+                f"cycles: expected below cell.endurance.cycles ({endurance.cycles:g}), where the window is gone, "
+                f"found {self.cycles:g}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _geometry(self) -> Array:
@@ -154,10 +169,12 @@ class Array(Section):
         iv = self.cell.iv
         if iv.model != "linear" and self.access.on_resistance:
             raise ValueError(f"cell.iv.model: expected 'linear' with access.on_resistance, found '{iv.model}'")
-        if iv.voltage is not None and self.read_voltage > STEEPEST * iv.voltage:
-            raise ValueError(f"read_voltage: expected at most {STEEPEST} times cell.iv.voltage ({iv.voltage:g} V)")
+        if self.read_voltage > iv.limit_v:
+            raise ValueError(f"read_voltage: expected {iv.limit_text}, found {self.read_voltage:g} V")
         if iv.model == "polynomial" and self.geometry == "vertical":
-            raise ValueError("cell.iv.model: expected linear or sinh for a vertical array, found 'polynomial'")
+            raise ValueError(
+                "cell.iv.model: expected linear, sinh or poole_frenkel for a vertical array, found 'polynomial'"
+            )
         if iv.model == "polynomial" and self.read_voltage > LARGEST_V:
             raise ValueError(
                 f"read_voltage: expected at most {LARGEST_V} V, where the polynomial law was fitted, "
@@ -210,8 +227,13 @@ class Array(Section):
     @property
     def conductance_range(self) -> tuple[float, float]:
         """(lowest, highest) I / V in siemens at the read voltage, access device included."""
-        low, high = (self.read_conductance_s(ohm) for ohm in (self.cell.hrs, self.cell.lrs))
+        low, high = (self.read_conductance_s(ohm) for ohm in (self.hrs, self.cell.lrs))
         return low, high
+
+    @property
+    def hrs(self) -> float:
+        """Ohms of the high-resistance state, after the cycles that the cells have had."""
+        return self.cell.hrs_after(self.cycles)
 
     def read_conductance_s(self, ohm: float) -> float:
         """I / V at the read voltage of a cell whose card states `ohm`, access device included."""

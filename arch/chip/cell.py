@@ -7,79 +7,58 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from pillarsim.arch.chip.ageing import CellEndurance, CellRetention, ThermalActivation
 from pillarsim.arch.chip.base import Section, label
-from pillarsim.arch.units import Fraction, Ratio, Resistance, Voltage, VoltageOrZero, show_quantity
+from pillarsim.arch.chip.current_voltage import CurrentVoltage
+from pillarsim.arch.chip.pulse_update import PulseUpdate
+from pillarsim.arch.chip.written import LevelError, Quantiles, StatePair, StuckCells, TelegraphNoise
+from pillarsim.arch.units import Ratio, Resistance, show_quantity
+from pillarsim.devices.endurance import Endurance
 from pillarsim.devices.polynomial import HIGHEST_S, LOWEST_S
 
-STEEPEST = 200  # times V0: beyond, the sinh law's numbers mean nothing
-
-
-class StatePair(Section):
-    """One number for the low- and one for the high-resistance state; levels between are interpolated."""
-
-    lrs: Ratio = Field(default=0.0, le=3)
-    hrs: Ratio = Field(default=0.0, le=3)
-
-
-class StuckCells(Section):
-    """Fractions of cells that keep one state whatever is written."""
-
-    lrs: Fraction = 0.0
-    hrs: Fraction = 0.0
-
-
-class CurrentVoltage(Section):
-    """How a cell's current rises with voltage. Cells that are not linear take binary inputs: 0 or the read voltage.
-
-    linear      I = G V
-    sinh        I = G V0 sinh(V / V0), V0 = `voltage`
-    polynomial  I = G V + NL2(G) V^2 + NL3(G) V^3 of HfO2, 50 to 225 uS, up to 0.5 V (Milo et al., IRPS 2021)
-    """
-
-    model: Literal["linear", "sinh", "polynomial"] = "linear"
-    voltage: Voltage | None = Field(default=None, description="V0 of the sinh law")
-    stated_at: VoltageOrZero = Field(
-        default=0.0, description="sinh only: the voltage at which lrs and hrs hold; 0: the slope at 0 V"
-    )
-
-    @model_validator(mode="after")
-    def _consistent(self) -> CurrentVoltage:
-        if (self.model == "sinh") != (self.voltage is not None):
-            raise ValueError("voltage: expected exactly where model is 'sinh'")
-        if self.stated_at and self.model != "sinh":
-            raise ValueError("stated_at: expected only with model 'sinh'")
-        if self.voltage is not None and self.stated_at > STEEPEST * self.voltage:
-            raise ValueError(f"stated_at: expected at most {STEEPEST} times voltage, found {self.stated_at:g} V")
-        return self
-
-    def rise(self, volts: float) -> float:
-        """Conductance I / V of a sinh cell at `volts` over its slope at 0 V; 1 of other cells."""
-        if self.voltage is None or volts == 0:
-            return 1.0
-        return math.sinh(volts / self.voltage) / (volts / self.voltage)
+_ERRORS = ("programming_error", "level_error", "quantiles")
 
 
 class CellCard(Section):
     """A two-terminal resistive cell whose levels are equally spaced in conductance at the read voltage.
 
-    Modelled: nonlinear I-V, log-normal programming error of each write pulse, Gaussian read noise, stuck cells.
-    Left out here: drift, endurance.
+    Modelled, each where the card states it: nonlinear I-V; the error of a write pulse (log-normal by state, normal by
+    level, or a table of quantiles), or programming by incremental pulses; read and telegraph noise; stuck cells;
+    drift, relaxation and loss over time; endurance; thermal activation; updates by pulses for learning.
     """
 
     lrs: Resistance = Field(description="Low-resistance state")
     hrs: Resistance = Field(description="High-resistance state")
     levels: int = Field(ge=2, le=256, description="Levels a cell can hold; bits_per_cell 'auto' uses all of them")
+    programming: Literal["trials", "pulses"] = Field(
+        default="trials",
+        description="trials: each write pulse is a new draw about its target; pulses: from the high-resistance state "
+        "(the low one where pulses only lower the conductance) in steps of `pulse_update`",
+    )
     programming_error: StatePair = Field(
         default=StatePair(),
         description="Standard deviation of ln(conductance) after one write pulse, by state",
     )
+    level_error: LevelError | None = None
+    quantiles: Quantiles | None = None
     read_noise: Ratio = Field(
         default=0.0, le=1, description="Standard deviation of a cell's current in one read, relative"
     )
+    telegraph_noise: TelegraphNoise = TelegraphNoise()
     stuck: StuckCells = Field(default=StuckCells())
     iv: CurrentVoltage = CurrentVoltage()
+    activation: ThermalActivation | None = None
+    retention: CellRetention | None = None
+    endurance: CellEndurance | None = None
+    pulse_update: PulseUpdate | None = None
     technology: str = label("", "material stack")
+    author: str = label("", "who published the numbers")
+    year: int | None = label(None, "of publication")
     reference: str = label("", "where the numbers come from")
+    figure: str = label("", "figure, table or file of the reference")
+    fit_range: str = label("", "conductances, voltages, times and temperatures that the numbers cover")
+    assumed: str = label("", "what is not from the reference")
+    not_claimed: str = label("", "what the card must not be used for")
 
     @model_validator(mode="after")
     def _order(self) -> CellCard:
@@ -97,6 +76,24 @@ class CellCard(Section):
         if self.stuck.lrs + self.stuck.hrs > 1:
             raise ValueError("stuck: expected lrs + hrs of at most 1")
         return self
+
+    @model_validator(mode="after")
+    def _one_way_to_write(self) -> CellCard:
+        if self.programming == "pulses" and self.pulse_update is None:
+            raise ValueError("programming: expected 'trials' where the card has no pulse_update, found 'pulses'")
+        given = [name for name in _ERRORS if getattr(self, name) not in (None, StatePair())]
+        if len(given) > 1:
+            raise ValueError(f"{given[1]}: expected not beside {given[0]}: one of {', '.join(_ERRORS)}")
+        if given and self.programming == "pulses":
+            raise ValueError(f"{given[0]}: expected not with programming 'pulses', whose errors are pulse_update's own")
+        return self
+
+    def hrs_after(self, cycles: float) -> float:
+        """Ohms of the high-resistance state after so many SET and RESET cycles."""
+        if self.endurance is None or cycles == 0:
+            return self.hrs
+        lowest, _ = Endurance(self.endurance.cycles, self.endurance.exponent).window(1 / self.hrs, 1 / self.lrs, cycles)
+        return 1 / lowest
 
 
 def auto_bits_per_cell(cell: CellCard) -> int:

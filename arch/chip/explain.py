@@ -98,9 +98,11 @@ def _text(
     kind = first["type"]
     value = _value(document.data, path)
     if kind in ("extra_forbidden", "invalid_key"):
-        return path, _unknown(path, root)
+        return path, _unknown(path, root, _value(document.data, path[:-1]))
     if kind == "missing":
         return path, f"missing{_example(path, root)}"
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        return _tag(path, first, root)
     if kind == "value_error":
         text = str(first["ctx"]["error"])
         match = _LOCATED.match(text)
@@ -113,6 +115,19 @@ def _text(
         path,
         f"{_expected(first, value)}{_or(words) if others else ''}, found {_short(value)}{_close(first, value)}",
     )
+
+
+def _tag(path: KeyPath, finding: Mapping[str, Any], root: type[BaseModel]) -> tuple[KeyPath, str]:
+    """Words for a section whose kind is told by one of its keys, where that key is missing or of no known value."""
+    key = str(finding["ctx"]["discriminator"]).strip("'")
+    names = [
+        str(value) for section in sections_at(root, path) for value in get_args(section.model_fields[key].annotation)
+    ]
+    expected = f"expected {', '.join(names)}"
+    if finding["type"] == "union_tag_not_found":
+        return path, f"{key} is missing; {expected}"
+    tag = str(finding["ctx"]["tag"])
+    return (*path, key), f"{expected}, found {tag!r}{nearest(tag, names)}"
 
 
 def _other_file(path: KeyPath, text: str, document: Document, root: type[BaseModel]) -> str:
@@ -149,9 +164,10 @@ def _or(words: list[Mapping[str, Any]]) -> str:
     return f" (or {words[0]['ctx']['expected']})" if words else ""
 
 
-def _unknown(path: KeyPath, root: type[BaseModel]) -> str:
+def _unknown(path: KeyPath, root: type[BaseModel], mapping: Any) -> str:
     name = str(path[-1])
-    valid = [field for section in sections_at(root, path[:-1]) for field in section.model_fields]
+    sections = _of_model(sections_at(root, path[:-1]), mapping)
+    valid = [field for section in sections for field in section.model_fields]
     text = f"unknown key {name!r}"
     if close := nearest(name, valid):
         return text + close
@@ -160,6 +176,17 @@ def _unknown(path: KeyPath, root: type[BaseModel]) -> str:
         return f"{text} (did you mean {dotted(elsewhere)!r}?)"
     more = f" and {len(valid) - _KEYS} more" if len(valid) > _KEYS else ""
     return f"{text}; expected {', '.join(valid[:_KEYS])}{more}"
+
+
+def _of_model(sections: list[type[BaseModel]], mapping: Any) -> list[type[BaseModel]]:
+    """Leave those sections whose `model` is the one that `mapping` names; all where none is."""
+    model = mapping.get("model") if isinstance(mapping, dict) else None
+    own = [
+        section
+        for section in sections
+        if "model" in section.model_fields and model in get_args(section.model_fields["model"].annotation)
+    ]
+    return own or sections
 
 
 def _example(path: KeyPath, root: type[BaseModel]) -> str:

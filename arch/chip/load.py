@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from pydantic import ValidationError
 
-from pillarsim.arch.chip import Chip, chip_from_data
+from pillarsim.arch.chip import CellCard, Chip, chip_from_data
 from pillarsim.arch.chip.explain import explain
 from pillarsim.arch.chip.merge import at, combine, lookup, overlay, without
 from pillarsim.arch.errors import InputError
@@ -20,7 +20,12 @@ from pillarsim.arch.reader import Document, Key, KeyPath, dotted, leaves, parse_
 
 CELL: KeyPath = ("array", "cell")
 CARD_KEYS: frozenset[KeyPath] = frozenset({("readout", "sample_hold"), ("mesh", "link")})
-LABELS: dict[str, Any] = {"name": True, "description": True, "array": {"cell": {"technology": True, "reference": True}}}
+CARD_LABELS = {
+    name: True
+    for name, info in CellCard.model_fields.items()
+    if isinstance(info.json_schema_extra, dict) and info.json_schema_extra.get("label")
+}
+LABELS: dict[str, Any] = {"name": True, "description": True, "array": {"cell": CARD_LABELS}}
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,36 @@ def load_chip(chip: str | Path, sets: Sequence[str] = ()) -> LoadedChip:
     validated = _validated(document)
     _check_cards(document)
     return LoadedChip(chip=validated, path=path, files=files, document=document, digest=digest(validated))
+
+
+@dataclass(frozen=True)
+class LoadedCard:
+    """A device card with its provenance; `files` were read, the base first."""
+
+    card: CellCard
+    path: Path
+    files: tuple[str, ...]
+    document: Document = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """The card's name: its file's."""
+        return self.path.stem
+
+    def source_of(self, key_path: KeyPath) -> str | None:
+        """The source that the card states for a number; None where it states none."""
+        return self.document.source_of(key_path)
+
+
+def load_card(card: str | Path) -> LoadedCard:
+    """Read and validate a device card: a path or a shipped name. Raises InputError with file:line and key."""
+    path = find_preset(card, "device")
+    document, files = _read(path, "device", ())
+    try:
+        found = CellCard.model_validate(document.data)
+    except ValidationError as error:
+        raise explain(error, document, CellCard) from None
+    return LoadedCard(found, path, files, document)
 
 
 def digest(chip: Chip) -> str:

@@ -23,7 +23,6 @@ _CHOICES: dict[KeyPath, tuple[str, tuple[KeyPath, ...]]] = {
         ),
     ),
     ("array", "word_lines"): ("", (("rows_per_finger",), ("reading",), ("max_active_rows",))),
-    ("array", "cell", "iv", "model"): ("linear", (("voltage",), ("stated_at",))),
     ("array", "access", "device"): ("none", (("on_resistance",), ("off_current",))),
     ("readout", "converter"): (
         "sar_adc", (("model",), ("rate",), ("range",), ("calibration_percentile",), ("neuron",)),
@@ -31,6 +30,10 @@ _CHOICES: dict[KeyPath, tuple[str, tuple[KeyPath, ...]]] = {
     ("weights", "scheme"): ("differential", (("subtract",),)),
     ("input", "coding"): ("bit_serial", (("dac_bits",),)),
 }  # fmt: skip
+# Sections of a device card, alone or in a chip, whose keys all depend on their `model`.
+_MODELLED: tuple[KeyPath, ...] = tuple(
+    (*place, section) for place in ((), ("array", "cell")) for section in ("iv", "retention", "pulse_update")
+)
 _MODEL: KeyPath = ("readout", "model")  # a cost model goes with its own conversion rate
 
 
@@ -80,6 +83,10 @@ def moot(base: Mapping[Key, Any], child: Mapping[Key, Any]) -> Iterator[KeyPath]
         chosen = lookup(child, choice)
         if chosen is not None and chosen != (lookup(base, choice) or default):
             yield from (choice[:-1] + member for member in members)
+    for section in _MODELLED:
+        model, before = (lookup(data, (*section, "model")) for data in (child, base))
+        if None not in (model, before) and model != before:
+            yield from ((*section, key) for key in lookup(base, section))
     if lookup(child, _MODEL) not in (None, lookup(base, _MODEL)):
         yield ("readout", "rate")
     tile, tile_child = base.get("tile"), child.get("tile")

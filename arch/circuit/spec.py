@@ -8,14 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pillarsim.arch.chip import Array
+from pillarsim.arch.chip.current_voltage import LAW_K
 from pillarsim.arch.components.array_power import array_lines
 from pillarsim.devices.circuits import CircuitError
-from pillarsim.devices.polynomial import HIGHEST_S, LOWEST_S, polynomial_coefficients, polynomial_conductance_s
+from pillarsim.devices.current_voltage import PooleFrenkel
+from pillarsim.devices.polynomial import polynomial_slopes_s
+from pillarsim.devices.ranges import OutOfRange
 
 Floats = NDArray[np.float64]
 
-_EDGE = 1e-6  # relative: float32 conductances at the edge of the range count as inside
-_BISECTIONS = 60  # halve the fitted range down to rounding
 OPEN_OHM = 1e30  # Ohm, of a select transistor whose off-resistance the chip does not state: nothing flows
 
 
@@ -40,7 +41,7 @@ def array_spec(array: Array, temperature_k: float) -> dict[str, Any]:
             "r_on": lines.select_ohm,
             "r_off": array.resistance.select_off or OPEN_OHM,
         }
-    low, high = (slope_s(array, ohm) for ohm in (array.cell.hrs, array.cell.lrs))
+    low, high = (slope_s(array, ohm) for ohm in (array.hrs, array.cell.lrs))
     cell = {**_law(array), "g_hrs": low, "g_lrs": high}
     return {**geometry, "rows": array.rows, "cols": array.columns, **wires, "cell": cell, "selector": None}
 
@@ -52,7 +53,11 @@ def slope_s(array: Array, ohm: float) -> float:
 
 def _law(array: Array) -> dict[str, Any]:
     iv = array.cell.iv
-    return {"model": iv.model} if iv.voltage is None else {"model": iv.model, "k": 1 / iv.voltage}
+    if iv.voltage is not None:
+        return {"model": iv.model, "k": 1 / iv.voltage}
+    if isinstance(iv.law, PooleFrenkel):
+        return {"model": iv.model, "v_pf": iv.law.field_v(LAW_K)}
+    return {"model": iv.model}
 
 
 def _word_lines(array: Array) -> dict[str, Any]:
@@ -66,26 +71,12 @@ def slopes_s(array: Array, conductance_s: Floats) -> Floats:
 
     Raises CircuitError for a cell outside the range in which the polynomial law was fitted.
     """
-    if array.cell.iv.model == "polynomial":
-        return _polynomial_slopes_s(conductance_s, array.read_voltage)
-    return conductance_s / array.cell.iv.rise(array.read_voltage)
-
-
-def _polynomial_slopes_s(conductance_s: Floats, volts: float) -> Floats:
-    """Invert I / V of the polynomial law, which rises with the slope, by bisection over the fitted range."""
-    limits = LOWEST_S, HIGHEST_S
-    lowest, highest = (polynomial_conductance_s(limit, volts) for limit in limits)
-    outside = (conductance_s < lowest * (1 - _EDGE)) | (conductance_s > highest * (1 + _EDGE))
-    if outside.any():
+    if array.cell.iv.model != "polynomial":
+        return conductance_s / array.cell.iv.rise(array.read_voltage)
+    try:
+        return np.asarray(polynomial_slopes_s(conductance_s, array.read_voltage))
+    except OutOfRange as error:
         raise CircuitError(
-            f"cell.iv: the polynomial law was fitted from {limits[0] * 1e6:g} to {limits[1] * 1e6:g} uS; "
-            f"{int(outside.sum())} of {outside.size} cells lie outside after programming; expected lrs and hrs farther "
-            "inside, less programming_error, or circuit 'ideal'"
-        )
-    low, high = np.full_like(conductance_s, limits[0]), np.full_like(conductance_s, limits[1])
-    for _ in range(_BISECTIONS):
-        middle = (low + high) / 2
-        second, third = polynomial_coefficients(np.log10(middle))
-        short = middle + second * volts + third * volts**2 < conductance_s
-        low, high = np.where(short, middle, low), np.where(short, high, middle)
-    return (low + high) / 2
+            f"cell.iv: {error} after programming; expected lrs and hrs farther inside, less programming_error, or "
+            "circuit 'ideal'"
+        ) from None

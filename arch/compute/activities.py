@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pillarsim.arch.activity import LayerActivity
+from pillarsim.arch.compute.fixed_point import row_conductance_s, unit_steps
 from pillarsim.arch.compute.layer import ReadCounts
 from pillarsim.arch.compute.programmed import ProgrammedLayer
 from pillarsim.arch.compute.reading import ReadRule, SpikeRule
@@ -27,13 +28,16 @@ def conversions(layer: PlacedLayer, rule: ReadRule) -> int:
 def measured(
     layer: PlacedLayer, rule: ReadRule, conductance_s: Sequence[NDArray[np.float64]], counts: Sequence[ReadCounts]
 ) -> LayerActivity:
-    """Mean activity of a window; conductance_s (R,) of each row, and the summed counts, one each a device seed."""
+    """Mean activity of a window, from the summed counts, one each a device seed.
+
+    conductance_s (R,) of each row, or (terms, R) of nonlinear cells whose inputs are voltages: x G is then I(V) / V_r.
+    """
     drives = power = charge = spikes = clipped = 0.0
     for row_s, count in zip(conductance_s, counts, strict=True):
         share = 1.0 / (count.windows * len(counts))
         drives += float(_column_arrays(layer) @ count.driven) * share
-        power += float(row_s @ (count.drive if rule.pulse_width else count.drive_squared)) * share
-        charge += float(row_s @ count.drive) * share
+        power += _over_rows(row_s, count.drive if rule.pulse_width else count.drive_squared) * share
+        charge += _over_rows(row_s, count.drive) * share
         spikes += count.spikes * share
         clipped += count.clipped * share
     return LayerActivity(
@@ -48,6 +52,10 @@ def measured(
         conversions=conversions(layer, rule),
         clipped=clipped,
     )
+
+
+def _over_rows(row_s: NDArray[np.float64], drive: NDArray[np.float64]) -> float:
+    return float(row_s.ravel() @ drive.ravel())
 
 
 def default_activity(
@@ -84,16 +92,18 @@ def _column_arrays(layer: PlacedLayer) -> NDArray[np.float64]:
 def _default(layer: PlacedLayer, device: ProgrammedLayer, rule: ReadRule) -> LayerActivity:
     rows = layer.matrix.weight.shape[0]
     full = (1 << rule.chunk_bits) - 1
-    driven = drive = squared = 0.0
+    table = np.arange(full + 1.0)[:, None] if rule.response is None else rule.response.drives()
+    driven, drive, squared = 0.0, np.zeros(table.shape[1]), np.zeros(table.shape[1])
     for chunk in rule.chunks(layer.matrix.input):
         # Chunk values are uniform: each bit is 1 with density 0.5.
         values = np.arange(chunk.high + 1)
         driven += float((values > 0).mean())
-        drive += float(values.mean()) / full
-        squared += float((values.astype(np.float64) ** 2).mean()) / full**2
+        drives = table[: chunk.high + 1]
+        drive += drives.mean(axis=0) / full
+        squared += (values[:, None] * drives).mean(axis=0) / full**2
     ones = np.ones(rows)
-    counts = ReadCounts(1, 0, 0, driven * ones, drive * ones, squared * ones)
-    activity = measured(layer, rule, [device.conductance_s.double().sum(dim=(0, 2, 3)).numpy()], [counts])
+    counts = ReadCounts(1, 0, 0, driven * ones, drive[:, None] * ones, squared[:, None] * ones)
+    activity = measured(layer, rule, [row_conductance_s(device, rule)], [counts])
     if rule.spikes is None:
         return activity
     return replace(activity, spikes=_default_spikes(layer, device, rule, rule.spikes))
@@ -101,17 +111,23 @@ def _default(layer: PlacedLayer, device: ProgrammedLayer, rule: ReadRule) -> Lay
 
 def _default_spikes(layer: PlacedLayer, device: ProgrammedLayer, rule: ReadRule, neuron: SpikeRule) -> float:
     """Spikes of one window with every row at its mean drive: a mean current a read, counted without rounding."""
-    values = device.seen_s.double().numpy() / rule.step_s
-    columns = values[:1] - values[1:] if rule.pairs else values
     chunks = rule.chunks(layer.matrix.input)
-    means = [chunk.high / 2 for chunk in chunks]
+    if rule.response is None:
+        values = device.seen_s.double().numpy() / rule.step_s
+        columns = (values[:1] - values[1:] if rule.pairs else values)[:, :, None]
+        means = [np.array([chunk.high / 2]) for chunk in chunks]
+    else:
+        steps, _ = unit_steps(device, rule)
+        columns = steps.reshape(1, len(layer.matrix.weight), -1, *steps.shape[2:])
+        table = rule.response.drives()
+        means = [table[: chunk.high + 1].mean(axis=0) for chunk in chunks]
     if rule.analog_accumulate:
-        means = [sum(chunk.weight * mean for chunk, mean in zip(chunks, means, strict=True))]
+        means = [sum((chunk.weight * mean for chunk, mean in zip(chunks, means, strict=True)), np.zeros(1))]
     spikes = 0.0
     for block in layer.row_blocks:
         for start, stop in block.groups:
-            sums = np.abs(columns[:, start:stop].sum(axis=1))
+            sums = columns[:, start:stop].sum(axis=1)
             for mean in means:
-                drive = sums * abs(mean) * neuron.gain
+                drive = np.abs((sums * mean[:, None, None]).sum(axis=1)) * neuron.gain
                 spikes += float((drive * (1 + neuron.dead) / (1 + drive * neuron.dead)).sum())
     return spikes

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pillarsim.arch.compute.fixed_point import Integers
-from pillarsim.arch.compute.jit import compiled
 from pillarsim.arch.compute.noise import normals
+from pillarsim.devices.jit import compiled
 from pillarsim.devices.neuron import spike_count
 
 _count_spikes = compiled(spike_count)

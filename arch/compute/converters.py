@@ -9,6 +9,7 @@ Spike counters have no range: k = 0.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,10 +18,11 @@ from numpy.typing import NDArray
 
 from pillarsim.arch.compute.coding import weight_levels
 from pillarsim.arch.compute.integer import layer_codes
-from pillarsim.arch.compute.jit import compiled
 from pillarsim.arch.compute.reading import ReadRule
-from pillarsim.arch.compute.windows import place_windows
-from pillarsim.arch.placement import PlacedLayer, Placement
+from pillarsim.arch.compute.response import interleaved
+from pillarsim.arch.compute.windows import Windows, chunk_values, place_windows
+from pillarsim.arch.placement import Codes, PlacedLayer, Placement
+from pillarsim.devices.jit import compiled
 
 _IMAGES_AT_ONCE = 10  # bounds memory; the outcome does not depend on it
 _SHIFTS = 48  # more than any LSB exponent: 16-bit inputs times 8-bit cells times 65536 rows take 40 bits
@@ -75,9 +77,15 @@ def smallest_shift(least: float, largest: float, low: int, high: int) -> int:
 
 
 def ideal_columns(layer: PlacedLayer, rule: ReadRule) -> NDArray[np.float64]:
-    """Column values in unit steps of ideal cells, as converted: (columns a slice, R, O, S), HRS part included."""
+    """Column values in unit steps of ideal cells, as converted: (columns a slice, R, O, S), HRS part included.
+
+    Of nonlinear cells at several voltages they are (1, R * terms, O, S), the terms of a row together.
+    """
     levels, _ = weight_levels(layer.matrix.weight, rule.scheme, rule.weight_bits, rule.bits_per_cell, layer.row_blocks)
     values = levels.numpy().astype(np.float64)
+    if rule.response is not None:
+        terms = rule.response.conductances_s(rule.g_min_s + values * rule.step_s) / rule.step_s
+        return interleaved(terms[:1] - terms[1:])
     return values[:1] - values[1:] if rule.pairs else values + rule.g_min_s / rule.step_s
 
 
@@ -108,21 +116,35 @@ def _calibrated(layer: PlacedLayer, rule: ReadRule, codes: NDArray[np.int32]) ->
     columns = ideal_columns(layer, rule).astype(np.float32).transpose(1, 3, 0, 2)
     rows, slices, copies, outputs = columns.shape
     flat = torch.from_numpy(np.ascontiguousarray(columns).reshape(rows, -1))
-    plan = rule.chunks(matrix.input)
-    # Chunks that add up before the conversion are read as one whole code.
-    parts = [(0, -1)] if rule.analog_accumulate else [(chunk.shift, chunk.high) for chunk in plan]
+    terms = 1 if rule.response is None else rule.response.terms
     limits = (np.float64(high if high > 0 else -low) + 0.5) * 2.0 ** np.arange(_SHIFTS)
     needed = np.zeros((slices, _SHIFTS), np.int64)
     for first in range(0, len(codes), _IMAGES_AT_ONCE):
         windows = place_windows(codes[first : first + _IMAGES_AT_ONCE], matrix)
         for start, stop in (group for block in layer.row_blocks for group in block.groups):
-            drive = np.empty((len(windows.bases), stop - start), np.float32)
-            for shift, mask in parts:
-                _fill_drive(windows.codes, windows.bases, windows.offsets[start:stop], shift, mask, drive)
-                sums = torch.from_numpy(drive) @ flat[start:stop]
+            for drive in _reads(windows, (start, stop), rule, matrix.input):
+                sums = torch.from_numpy(drive) @ flat[terms * start : terms * stop]
                 _count_shifts(sums.numpy(), copies * outputs, limits, needed)
     shifts = (_percentile_of(histogram, rule.percentile) for histogram in needed)
     return ConverterRange(tuple(shifts), low, high)
+
+
+def _reads(windows: Windows, group: tuple[int, int], rule: ReadRule, codes: Codes) -> Iterator[NDArray[np.float32]]:
+    """Yield what drives a group's rows in each converted read, (W, rows), or (W, rows * terms); the array is reused."""
+    plan = rule.chunks(codes)
+    if rule.response is not None:
+        drives = rule.response.drives()[chunk_values(windows, group, plan, False).drive]
+        if rule.analog_accumulate:
+            drives = np.einsum("t,wtrk->wrk", [chunk.weight for chunk in plan], drives)[:, None]
+        for read in range(drives.shape[1]):
+            yield drives[:, read].reshape(len(drives), -1).astype(np.float32)
+        return
+    drive = np.empty((len(windows.bases), group[1] - group[0]), np.float32)
+    # Chunks that add up before the conversion are read as one whole code.
+    parts = [(0, -1)] if rule.analog_accumulate else [(chunk.shift, chunk.high) for chunk in plan]
+    for shift, mask in parts:
+        _fill_drive(windows.codes, windows.bases, windows.offsets[slice(*group)], shift, mask, drive)
+        yield drive
 
 
 @compiled

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pillarsim.arch.compute.jit import compiled
 from pillarsim.arch.placement import PlacedLayer, PostOperator
+from pillarsim.devices.jit import compiled
 
 
 def output_codes(layer: PlacedLayer, sums: NDArray[np.float64], images: int) -> NDArray[np.int32]:

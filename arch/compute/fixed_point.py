@@ -5,6 +5,8 @@ not depend on the order of additions, on the number of threads, or on how a kern
 whole numbers. F is as large as the integer type allows for the largest sum of the layer (noise included), and small
 enough to absorb the rounding of float32 conductances; F of at least 8 against LSBs of 2^F and more.
 Read noise: the variance of a cell's contribution is kept the same way, in an array of its own.
+Where nonlinear cells answer the voltages of their rows (`response`), the drives are fixed-point numbers too, and a row
+of the arrays is one for each term of the cells' law.
 """
 
 from __future__ import annotations
@@ -19,7 +21,10 @@ from numpy.typing import NDArray
 from pillarsim.arch.compute.converters import ConverterRange
 from pillarsim.arch.compute.programmed import ProgrammedLayer
 from pillarsim.arch.compute.reading import ReadRule
+from pillarsim.arch.compute.response import Drives, Response, interleaved
+from pillarsim.arch.errors import InputError
 from pillarsim.arch.placement import PlacedLayer
+from pillarsim.devices.ranges import OutOfRange
 
 Integers: TypeAlias = NDArray[Any]  # int32 where a layer is `packed`, else int64
 
@@ -28,6 +33,9 @@ _LANES = 32  # columns are padded to whole vectors
 _FLOAT32_BITS = 21  # of a conductance that survive the subtraction of two float32 values, with a margin
 _LEAST_FRACTION = 8  # bits; with fewer the 64-bit path is taken
 _NOISE_SPAN = 6.0  # standard deviations; the normal draws end at 5.5
+_DRIVE_BITS = 24  # fraction of a drive that is looked up: finer than any cell
+_LEAST_DRIVE_BITS = 8  # of that fraction, where sums leave little room
+_POWER_BITS = 24  # of the square of the largest drive, at least
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +48,8 @@ class FixedLayer:
     2^(2 noise_shift), by the summed `noise`. base: HRS contribution of a driven row, 0 for pairs.
     shift, half (C,): code = (sum + half) >> shift. place (row blocks, tiles, C): what one code adds to an output.
     input_place, base_place (row blocks, O): what one unit of the summed inputs, and of the HRS sum rounded to unit
-    steps, adds to an output. row_conductance_s (R,): all cells of a row.
+    steps, adds to an output. row_conductance_s (R,): all cells of a row; (terms, R) with `drives`.
+    drives: of nonlinear cells; a row then stands in cells once for each term, in noise once for each product of terms.
     """
 
     cells: Integers
@@ -58,13 +67,17 @@ class FixedLayer:
     input_place: NDArray[np.float64]
     base_place: NDArray[np.float64]
     row_conductance_s: NDArray[np.float64]
+    drives: Drives | None = None
 
 
 def unit_steps(programmed: ProgrammedLayer, rule: ReadRule) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Contribution and variance of each converted column's cell in unit steps, (columns a slice, R, O, S).
 
-    Contributions are above the HRS: G+ - G- for a pair subtracted in analog, else G - g_min.
+    Contributions are above the HRS: G+ - G- for a pair subtracted in analog, else G - g_min. With a `response` they
+    are pairs, R * terms and R * products of terms (R without noise) stand for R, the terms of a row together.
     """
+    if rule.response is not None:
+        return _response_steps(programmed, rule, rule.response)
     conductance = programmed.seen_s.numpy().astype(np.float64) / rule.step_s
     variance = (rule.read_noise * conductance) ** 2
     if rule.pairs:
@@ -72,14 +85,41 @@ def unit_steps(programmed: ProgrammedLayer, rule: ReadRule) -> tuple[NDArray[np.
     return conductance - rule.g_min_s / rule.step_s, variance
 
 
+def _response_steps(
+    programmed: ProgrammedLayer, rule: ReadRule, response: Response
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    terms = cell_terms_s(programmed, response) / rule.step_s
+    if programmed.effective_s is not None:  # wires are ideal: what the converters see differs by a column's gain
+        cells, seen = programmed.conductance_s.double().numpy(), programmed.effective_s.double().numpy()
+        terms *= np.divide(seen, cells, out=np.ones_like(cells), where=cells > 0)[:, :, None]
+    variance = np.zeros_like(terms[:, :, :1])
+    if rule.read_noise > 0:
+        variance = rule.read_noise**2 * response.squares(terms)
+    return interleaved(terms[:1] - terms[1:]), interleaved(variance[:1] + variance[1:])
+
+
+def cell_terms_s(programmed: ProgrammedLayer, response: Response) -> NDArray[np.float64]:
+    """Terms of each cell, siemens (P, R, terms, O, S); raises InputError for cells outside the range of their law."""
+    try:
+        return response.conductances_s(programmed.conductance_s.double().numpy())
+    except OutOfRange as error:
+        raise InputError(
+            f"array.cell.iv: {error} after programming; expected lrs and hrs farther inside, less programming_error, "
+            "or inputs of one bit"
+        ) from None
+
+
 def fix_layer(layer: PlacedLayer, programmed: ProgrammedLayer, rule: ReadRule, converter: ConverterRange) -> FixedLayer:
-    """Round a programmed layer to integers and lay it out in tiles of outputs."""
+    """Round a programmed layer to integers and lay it out in tiles of outputs.
+
+    Raises InputError where cells lie outside the range of their law after programming.
+    """
     steps, variance = unit_steps(programmed, rule)
     base_steps = 0.0 if rule.pairs else rule.g_min_s / rule.step_s
     sum_bound = max(
         _largest(np.abs(steps) + base_steps, layer) * _drive_bound(layer, rule), 2.0 ** max(converter.shift)
     )
-    power_bound = _largest(variance, layer) * _power_bound(layer, rule)
+    power_bound = _largest(np.abs(variance), layer) * _power_bound(layer, rule)
     span = sum_bound + _NOISE_SPAN * math.sqrt(power_bound)
 
     snap = _FLOAT32_BITS - math.ceil(math.log2(rule.g_max_s / rule.step_s))
@@ -92,16 +132,22 @@ def fix_layer(layer: PlacedLayer, programmed: ProgrammedLayer, rule: ReadRule, c
         and rule.bits + planes <= 30
     )
     word = np.int32 if packed else np.int64
+    drive_bits = power_bits = 0
     if not packed:
         fraction = min(snap, _headroom(60, span))
-    fraction = max(fraction, 1)
-    noise_fraction = min(_headroom(30 if packed else 60, power_bound), 80) if power_bound > 0 else 0
+    if rule.response is not None:
+        fraction = max(min(fraction, _headroom(60, span) - _LEAST_DRIVE_BITS), 1)
+        drive_bits = max(min(_DRIVE_BITS, _headroom(60, span) - fraction), 0)
+        power_bits = max(_POWER_BITS - 2 * rule.chunk_bits, 0)
+    cell_bits = max(fraction, 1)
+    fraction = cell_bits + drive_bits  # of the sums
+    noise_fraction = min(_headroom(30 if packed else 60, power_bound), 80) - power_bits if power_bound > 0 else 0
     deviation = _NOISE_SPAN * math.sqrt(power_bound) * 2.0**fraction
     noise_shift = max(0, math.ceil(math.log2(deviation)) - 30) if deviation > 1 else 0
 
     base = round(base_steps * 2**fraction)
     tile = _tile(layer, rule)
-    cells = _tiled(np.rint(steps * 2.0**fraction) + base, tile).astype(word)
+    cells = _tiled(np.rint(steps * 2.0**cell_bits) + base, tile).astype(word)
     noise = _tiled(np.rint(variance * 2.0**noise_fraction), tile).astype(word)
     shifts = np.array([converter.shift[s] + fraction for s in range(layer.slices)], word)
     shift: Integers = _columns(np.broadcast_to(shifts, (rule.columns, layer.slices)), tile).astype(word)
@@ -113,7 +159,7 @@ def fix_layer(layer: PlacedLayer, programmed: ProgrammedLayer, rule: ReadRule, c
         noise=noise if power_bound > 0 else noise[:, :0],
         packed=packed,
         fraction=fraction,
-        noise_scale=2.0 ** (2 * (fraction - noise_shift) - noise_fraction),
+        noise_scale=2.0 ** (2 * (fraction - noise_shift) - noise_fraction - power_bits),
         noise_shift=noise_shift,
         base=base,
         tile_outputs=tile.outputs,
@@ -123,8 +169,17 @@ def fix_layer(layer: PlacedLayer, programmed: ProgrammedLayer, rule: ReadRule, c
         place=np.stack([_tiled(block[:, None].transpose(0, 1, 3, 2), tile)[:, 0] for block in value]),
         input_place=input_place,
         base_place=base_place,
-        row_conductance_s=programmed.conductance_s.double().sum(dim=(0, 2, 3)).numpy(),
+        row_conductance_s=row_conductance_s(programmed, rule),
+        drives=None if rule.response is None else rule.response.fixed(drive_bits, power_bits),
     )
+
+
+def row_conductance_s(programmed: ProgrammedLayer, rule: ReadRule) -> NDArray[np.float64]:
+    """Summed conductance of all cells of a row, siemens (R,); of each term, (terms, R), with a `response`."""
+    if rule.response is None:
+        return programmed.conductance_s.double().sum(dim=(0, 2, 3)).numpy()
+    summed: NDArray[np.float64] = cell_terms_s(programmed, rule.response).sum(axis=(0, 3, 4))
+    return np.ascontiguousarray(summed.T)
 
 
 @dataclass(frozen=True)
@@ -182,7 +237,9 @@ def _places(
 
 
 def _largest(values: NDArray[np.float64], layer: PlacedLayer) -> float:
-    """Largest column sum of `values` over the row groups."""
+    """Largest column sum of `values` over the row groups; a row's terms are added."""
+    rows = layer.matrix.weight.shape[0]
+    values = values.reshape(len(values), rows, -1, *values.shape[2:]).sum(axis=2)
     groups = (group for block in layer.row_blocks for group in block.groups)
     return max(float(values[:, start:stop].sum(axis=1).max()) for start, stop in groups)
 

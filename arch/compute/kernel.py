@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pillarsim.arch.compute.convert import add_noise, add_noise_wide, convert_wide, fold, integrate
-from pillarsim.arch.compute.jit import compiled
 from pillarsim.arch.compute.noise import read_key
 from pillarsim.arch.compute.vectors import convert_sums, sum_entries
+from pillarsim.devices.jit import compiled
 
 
 @compiled

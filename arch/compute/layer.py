@@ -12,7 +12,16 @@ from pillarsim.arch.compute.converters import ConverterRange
 from pillarsim.arch.compute.fixed_point import FixedLayer
 from pillarsim.arch.compute.kernel import partial_sums, read_bits, read_values
 from pillarsim.arch.compute.reading import ReadRule
-from pillarsim.arch.compute.windows import ROWS_PER_TABLE, Windows, bit_lists, chunk_values, place_windows, row_drive
+from pillarsim.arch.compute.windows import (
+    ROWS_PER_TABLE,
+    Windows,
+    bit_lists,
+    chunk_values,
+    looked_up,
+    place_windows,
+    response_drive,
+    row_drive,
+)
 from pillarsim.arch.placement import PlacedLayer
 
 _WINDOW_BYTES = 1 << 20  # bit planes or chunk values held at once: stays in a core's second-level cache
@@ -37,7 +46,8 @@ _Conversion = tuple[
 class ReadCounts:
     """Totals over windows: clipped conversions, spikes; per row (R,): chunks driven, sum of x, sum of x^2.
 
-    x is the chunk over its largest value 2^chunk_bits - 1.
+    x is the chunk over its largest value 2^chunk_bits - 1. For nonlinear cells drive and drive_squared are (terms, R),
+    sums of y and of x y, y being the row's drive over the same value.
     """
 
     windows: int
@@ -66,12 +76,14 @@ def run_layer(setup: LayerSetup, codes: NDArray[np.int32], first_image: int) -> 
     """
     matrix, fixed = setup.layer.matrix, setup.fixed
     rows, outputs = matrix.weight.shape
-    bytes_each = (
-        matrix.windows * rows * (matrix.input.bits if fixed.packed else 16 * setup.rule.conversions(matrix.input))
-    )
+    values = 16 * setup.rule.conversions(matrix.input)
+    if fixed.drives is not None:
+        values = 8 * len(setup.rule.chunks(matrix.input)) * (fixed.drives.drive.shape[1] + fixed.drives.power.shape[1])
+    bytes_each = matrix.windows * rows * (matrix.input.bits if fixed.packed else values)
     at_once = max(1, _WINDOW_BYTES // bytes_each)
     sums = np.zeros((len(codes) * matrix.windows, outputs))
-    totals = np.zeros((3, rows))
+    terms = 1 if setup.rule.response is None else setup.rule.response.terms
+    totals = np.zeros((1 + 2 * terms, rows))
     clipped = spikes = 0
     for start in range(0, len(codes), at_once):
         part = codes[start : start + at_once]
@@ -80,10 +92,20 @@ def run_layer(setup: LayerSetup, codes: NDArray[np.int32], first_image: int) -> 
         first_window = (first_image + start) * matrix.windows
         read = _read_packed if fixed.packed else _read_values
         lost, fired = read(setup, windows, first_window, view)
-        totals += row_drive(windows, len(part), setup.rule.chunks(matrix.input))
+        totals += _row_drive(setup, windows, len(part))
         clipped, spikes = clipped + lost, spikes + fired
     full = float((1 << setup.rule.chunk_bits) - 1)
-    return sums, ReadCounts(len(sums), clipped, spikes, totals[0], totals[1] / full, totals[2] / full**2)
+    drive, squared = totals[1 : 1 + terms] / full, totals[1 + terms :] / full**2
+    if setup.rule.response is None:
+        drive, squared = drive[0], squared[0]
+    return sums, ReadCounts(len(sums), clipped, spikes, totals[0], drive, squared)
+
+
+def _row_drive(setup: LayerSetup, windows: Windows, images: int) -> NDArray[Any]:
+    plan = setup.rule.chunks(setup.layer.matrix.input)
+    if setup.rule.response is None:
+        return row_drive(windows, images, plan)
+    return response_drive(windows, images, plan, setup.rule.response.drives())
 
 
 def _groups(layer: PlacedLayer) -> list[tuple[int, tuple[int, int]]]:
@@ -160,13 +182,16 @@ def _read_values(setup: LayerSetup, windows: Windows, first_window: int, sums: N
     tiles, clipped, spikes = len(fixed.cells), 0, 0
     each = len(groups) * tiles
     for number, (block, group) in enumerate(groups):
-        values = chunk_values(windows, group, plan, together)
-        rows = slice(*group)
+        if fixed.drives is None:
+            values = chunk_values(windows, group, plan, together)
+        else:
+            values = looked_up(windows, group, plan, together, fixed.drives)
+        rows, noisy = _terms_of(fixed.cells, group, windows), _terms_of(fixed.noise, group, windows)
         for tile in range(tiles):
             first = tile * fixed.tile_outputs
             lost, fired = read_values(
                 fixed.cells[tile, rows],
-                fixed.noise[tile, rows],
+                fixed.noise[tile, noisy],
                 values.drive,
                 values.power,
                 np.zeros(1, np.int64) if together else shifts,
@@ -178,6 +203,12 @@ def _read_values(setup: LayerSetup, windows: Windows, first_window: int, sums: N
         if _needs_inputs(fixed):
             _add_inputs(setup, block, values.sums, weights, sums)
     return clipped, spikes
+
+
+def _terms_of(values: NDArray[Any], group: tuple[int, int], windows: Windows) -> slice:
+    """Where the terms of the rows `group` lie in values (tiles, R * terms, C); nowhere if there are none."""
+    each = values.shape[1] // len(windows.offsets)
+    return slice(each * group[0], each * group[1])
 
 
 def _needs_inputs(fixed: FixedLayer) -> bool:

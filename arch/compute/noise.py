@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pillarsim.arch.compute.jit import compiled, contracted
+from pillarsim.devices.jit import compiled, contracted
 
 _LN2 = np.float32(0.6931472)
 # ln(m) on [1, 2), in powers of m - 1.5; largest error 1.4e-4.

@@ -12,9 +12,16 @@ import torch
 from pillarsim.arch.chip import Array, Weights, Write
 from pillarsim.arch.compute.coding import weight_levels
 from pillarsim.arch.compute.programmed import ProgrammedLayer
+from pillarsim.arch.device import programming_error
+from pillarsim.arch.errors import InputError
 from pillarsim.arch.placement import Placement
+from pillarsim.arch.pulse_models import pulse_model
 from pillarsim.devices.cells import CellStates, WriteRule, WrittenCells, write_cells
-from pillarsim.devices.streams import generator
+from pillarsim.devices.pulses.batch import Batch
+from pillarsim.devices.pulses.interface import Model
+from pillarsim.devices.pulses.program import program as program_by_pulses
+from pillarsim.devices.ranges import OutOfRange
+from pillarsim.devices.streams import stream_seed
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,15 +36,8 @@ def cell_states(array: Array, bits_per_cell: int) -> CellStates:
     """The levels in use, as a read sees them: in series with the access transistor."""
     low, high = array.conductance_range
     cell = array.cell
-    return CellStates(
-        low,
-        high,
-        1 << bits_per_cell,
-        cell.programming_error.hrs,
-        cell.programming_error.lrs,
-        cell.stuck.hrs,
-        cell.stuck.lrs,
-    )
+    error = programming_error(cell, low, high)
+    return CellStates(low, high, 1 << bits_per_cell, error, cell.stuck.hrs, cell.stuck.lrs)
 
 
 def write_rule(write: Write) -> WriteRule:
@@ -68,17 +68,59 @@ def program(
     write: Write,
     bits_per_cell: int,
     seed: int,
+    threads: int = 1,
 ) -> tuple[ProgrammedLayer, ...]:
-    """Draw the conductances of replica 0 of every layer for one device seed."""
-    states, rule = cell_states(array, bits_per_cell), write_rule(write)
-    return tuple(
-        ProgrammedLayer(written_cells(layer.name, 0, coded.levels, states, rule, seed).conductance_s, coded.flipped)
+    """Draw the conductances of replica 0 of every layer for one device seed; the same for any number of threads.
+
+    Raises InputError where a level lies outside what the cell's card covers.
+    """
+    states, rule, update = cell_states(array, bits_per_cell), write_rule(write), update_model(array)
+    written = (
+        written_cells(layer.name, 0, coded.levels, states, rule, seed, threads, update).conductance_s
         for layer, coded in zip(placement.layers, levels, strict=True)
     )
+    return tuple(ProgrammedLayer(cells, coded.flipped) for cells, coded in zip(written, levels, strict=True))
+
+
+def update_model(array: Array) -> Model[Batch] | None:
+    """The pulse model by which cells are programmed; None where each write pulse is a new trial.
+
+    Raises InputError for parameters of the card that make no model.
+    """
+    if array.cell.programming == "trials" or array.cell.pulse_update is None:
+        return None
+    try:
+        return pulse_model(array.cell.pulse_update, *array.conductance_range)
+    except ValueError as error:
+        raise InputError(f"array.cell.pulse_update: {error}") from None
 
 
 def written_cells(
-    layer: str, replica: int, levels: torch.Tensor, states: CellStates, rule: WriteRule, seed: int
+    layer: str,
+    replica: int,
+    levels: torch.Tensor,
+    states: CellStates,
+    rule: WriteRule,
+    seed: int,
+    threads: int = 1,
+    update: Model[Batch] | None = None,
 ) -> WrittenCells:
     """Draw what writing one replica of a layer leaves, the same for the values and for the programming."""
-    return write_cells(levels, states, rule, generator(seed, "program", layer, replica))
+    stream = stream_seed(seed, "program", layer, replica)
+    try:
+        if update is None:
+            return write_cells(levels, states, rule, stream, threads)
+        return _pulsed_cells(levels, states, rule, stream, update)
+    except OutOfRange as error:
+        raise InputError(f"array.cell: {error}, as a read sees the cell with its access device") from None
+
+
+def _pulsed_cells(
+    levels: torch.Tensor, states: CellStates, rule: WriteRule, seed: int, update: Model[Batch]
+) -> WrittenCells:
+    """Fresh devices brought to their targets by single pulses, verified after each."""
+    targets = torch.from_numpy(states.targets_s())[levels.flatten().long()]
+    devices = update.fresh(levels.numel(), update.imperfections, seed)
+    tolerance = 0.0 if rule.tolerance_s is None else rule.tolerance_s
+    _, conductance, pulses, failed = program_by_pulses(devices, targets, tolerance, rule.max_pulses)
+    return WrittenCells(*(part.reshape(levels.shape) for part in (conductance.float(), pulses, failed)))

@@ -2,7 +2,7 @@
 
 The column sum of a read is s = sum_r x_r G_r / dg over the rows of a group (G+ - G- for a pair subtracted in analog),
 x_r the chunk's value and dg = (g_max - g_min) / (2^c - 1) the conductance between two levels. The unit step of s is
-one level read with chunk value 1.
+one level read with chunk value 1. For nonlinear cells read at several voltages see `response`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pillarsim.arch.chip import Array, Input, Readout, Weights
+from pillarsim.arch.chip.current_voltage import LAW_K
 from pillarsim.arch.compute.coding import Chunk, chunk_plan, top_levels
+from pillarsim.arch.compute.response import Response
 from pillarsim.arch.placement import Codes
 
 
@@ -33,7 +35,8 @@ class ReadRule:
     """Codings and converter of every array of a chip, free of costs.
 
     g_min_s, g_max_s: conductances of the lowest and highest level, access device included; read_noise: standard
-    deviation of a cell's current in one read, relative; bits: of the converter (of its counter for spikes).
+    deviation of a cell's current in one read, relative; bits: of the converter (of its counter for spikes); response:
+    of nonlinear cells to chunks that are one of several voltages; None: a contribution is proportional to its chunk.
     """
 
     scheme: str
@@ -50,6 +53,11 @@ class ReadRule:
     g_min_s: float
     g_max_s: float
     read_noise: float
+    response: Response | None = None
+
+    def __post_init__(self) -> None:
+        if self.response is not None and not self.pairs:
+            raise ValueError("response: expected None but for differential pairs that are subtracted in analog")
 
     @property
     def step_s(self) -> float:
@@ -110,7 +118,14 @@ def read_rule(array: Array, weights: Weights, inputs: Input, readout: Readout, b
         g_min_s=low,
         g_max_s=high,
         read_noise=array.cell.read_noise,
+        response=_response(array, inputs),
     )
+
+
+def _response(array: Array, inputs: Input) -> Response | None:
+    if array.cell.iv.model == "linear" or inputs.coding != "amplitude" or inputs.chunk_bits == 1:
+        return None
+    return Response(array.cell.iv.law, array.read_voltage, (1 << inputs.chunk_bits) - 1, LAW_K)
 
 
 def _spike_rule(array: Array, inputs: Input, readout: Readout, step_s: float) -> SpikeRule | None:

@@ -49,12 +49,11 @@ def reference_sums(
     """Accumulators of input codes (N, C, H, W) on the device of `codes`.
 
     fraction: cells are rounded to 2^-fraction unit steps (`FixedLayer.fraction`); random: for read noise, on the same
-    device; None leaves it out.
+    device; None leaves it out. Nonlinear cells whose inputs are voltages are summed from their law in float64 without
+    rounding: the kernels equal that but where a sum lies within their rounding of a step between codes.
     """
     matrix, device = layer.matrix, codes.device
-    steps, variance = (torch.from_numpy(x).to(device) for x in unit_steps(programmed, rule))
-    base = 0 if rule.pairs else round(rule.g_min_s / rule.step_s * 2**fraction)
-    cells = (steps * 2.0**fraction).round() + base
+    cells, variance, base = _cells(programmed, rule, fraction, device)
     rows = _unfold(codes, layer)
     pattern = rows.long() & ((1 << matrix.input.bits) - 1)
     plan = rule.chunks(matrix.input)
@@ -65,12 +64,11 @@ def reference_sums(
         flipped = None if programmed.flipped is None else programmed.flipped[number].to(device)
         for start, stop in block.groups:
             part = slice(start, stop)
-            reads, squares, weights = _reads(rule, plan, chunks, rows[:, part].double(), part)
-            charge = torch.zeros(2, rule.columns, len(rows), *cells.shape[2:], dtype=torch.float64, device=device)
-            for x, x2, weight in zip(reads, squares, weights, strict=True):
-                analog = torch.einsum("wr,pros->pwos", x, cells[:, part])
+            reads = _reads(rule, plan, chunks, rows[:, part].double(), part)
+            charge = torch.zeros(2, rule.columns, len(rows), *cells.shape[-2:], dtype=torch.float64, device=device)
+            for x, weight, parts in reads:
+                analog, power = _analog(x, parts, cells[..., part, :, :], variance[..., part, :, :])
                 if random is not None:
-                    power = torch.einsum("wr,pros->pwos", x2, variance[:, part])
                     draw = torch.randn(analog.shape, generator=random, dtype=torch.float64, device=device)
                     analog = analog + (draw * power.sqrt() * 2.0**fraction).trunc()
                 driven = x.sum(dim=1)
@@ -95,15 +93,51 @@ def _unfold(codes: Tensor, layer: PlacedLayer) -> Tensor:
     return columns.transpose(1, 2).reshape(-1, matrix.weight.shape[0])
 
 
+def _cells(
+    programmed: ProgrammedLayer, rule: ReadRule, fraction: int, device: torch.device
+) -> tuple[Tensor, Tensor, int]:
+    """Contribution and variance of each cell, (columns a slice, R, O, S), and the HRS contribution of a row.
+
+    With a response each stands for every chunk value: (2^d, columns a slice, R, O, S).
+    """
+    if rule.response is None:
+        steps, variance = (torch.from_numpy(x).to(device) for x in unit_steps(programmed, rule))
+        base = 0 if rule.pairs else round(rule.g_min_s / rule.step_s * 2**fraction)
+        return (steps * 2.0**fraction).round() + base, variance, base
+    response, conductance = rule.response, programmed.conductance_s.double().to(device)
+    slopes = response.law.slope_from(conductance, response.read_voltage, response.temperature_k)
+    full_a = response.read_voltage * rule.step_s / response.top  # of one level at chunk value 1, if it were linear
+    currents = [
+        response.law.current_a(slopes, response.read_voltage * x / response.top, response.temperature_k)
+        for x in range(response.top + 1)
+    ]
+    steps = torch.stack(currents) / full_a * (programmed.seen_s.double().to(device) / conductance)
+    squares = (rule.read_noise * steps) ** 2
+    return (steps[:, :1] - steps[:, 1:]) * 2.0**fraction, squares[:, :1] + squares[:, 1:], 0
+
+
+def _analog(x: Tensor, parts: list[tuple[int, Tensor]], cells: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
+    """Column sums and variances, (columns a slice, W, O, S), of inputs x (W, rows) that are the sum of `parts`."""
+    power = torch.zeros(())
+    if cells.ndim == 4:
+        for weight, chunk in parts:
+            power = power + torch.einsum("wr,pros->pwos", weight**2 * chunk**2, variance)
+        return torch.einsum("wr,pros->pwos", x, cells), power
+    analog, row = torch.zeros(()), torch.arange(x.shape[1], device=x.device)
+    for weight, chunk in parts:  # cells of every chunk value: those of each window's and row's are picked
+        analog = analog + weight * cells.transpose(1, 2)[chunk.long(), row].sum(dim=1).transpose(0, 1)
+        power = power + weight**2 * variance.transpose(1, 2)[chunk.long(), row].sum(dim=1).transpose(0, 1)
+    return analog, power
+
+
 def _reads(
     rule: ReadRule, plan: tuple[Chunk, ...], chunks: list[Tensor], rows: Tensor, part: slice
-) -> tuple[list[Tensor], list[Tensor], list[int]]:
-    """Inputs of each converted read, the squares for its noise, and its weight."""
+) -> list[tuple[Tensor, int, list[tuple[int, Tensor]]]]:
+    """Each converted read: its inputs, its weight, and the weighted chunk values that its inputs are the sum of."""
     parts = [chunk[:, part] for chunk in chunks]
     if not rule.analog_accumulate:
-        return parts, [x**2 for x in parts], [chunk.weight for chunk in plan]
-    squares = sum((4.0**chunk.shift * x**2 for chunk, x in zip(plan, parts, strict=True)), torch.zeros_like(rows))
-    return [rows], [squares], [1]
+        return [(x, chunk.weight, [(1, x)]) for chunk, x in zip(plan, parts, strict=True)]
+    return [(rows, 1, [(chunk.weight, x) for chunk, x in zip(plan, parts, strict=True)])]
 
 
 def _convert(

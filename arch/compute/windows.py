@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pillarsim.arch.compute.coding import Chunk
-from pillarsim.arch.compute.jit import compiled
+from pillarsim.arch.compute.response import Drives
 from pillarsim.arch.placement import QuantizedMatrix
+from pillarsim.devices.jit import compiled
+
+Floats: TypeAlias = NDArray[np.float64]
 
 ROWS_PER_TABLE = 4  # rows whose 16 partial sums are looked up at once
 
@@ -148,7 +152,7 @@ class ChunkValues:
 
     drive (W, T, rows) int64: chunk values, or whole signed codes where chunks add up before the conversion;
     power (W, T, rows): the squares that scale read noise (sum of 4^shift x^2 over chunks that add up before);
-    sums (W, T): drive summed over rows.
+    sums (W, T): drive summed over rows. Of nonlinear cells drive and power are looked up, rows times terms.
     """
 
     drive: NDArray[np.int64]
@@ -166,6 +170,36 @@ def chunk_values(windows: Windows, group: tuple[int, int], plan: Sequence[Chunk]
         power = (values**2 << 2 * shifts).sum(axis=1, keepdims=True)
         return ChunkValues(codes, power, codes.sum(axis=2))
     return ChunkValues(values, values**2, values.sum(axis=2))
+
+
+def looked_up(
+    windows: Windows, group: tuple[int, int], plan: Sequence[Chunk], together: bool, tables: Drives
+) -> ChunkValues:
+    """`chunk_values` with each chunk's drive and power looked up in `tables`: (W, T, rows * terms) and so on."""
+    values = chunk_values(windows, group, plan, False)
+    drive, power = tables.drive[values.drive], tables.power[values.drive]  # (W, chunks, rows, terms)
+    sums = values.sums
+    if together:
+        weights = np.array([chunk.weight for chunk in plan])
+        drive = np.einsum("t,wtrk->wrk", weights, drive)[:, None]
+        power = np.einsum("t,wtrk->wrk", weights**2, power)[:, None]
+        sums = (sums @ weights)[:, None]
+    shape = (*drive.shape[:2], -1)
+    return ChunkValues(drive.reshape(shape), power.reshape(shape), sums)
+
+
+def response_drive(windows: Windows, images: int, plan: Sequence[Chunk], drives: NDArray[np.float64]) -> Floats:
+    """Per row, over all windows and chunks (1 + 2 terms, R), for drives (2^d, terms) of each chunk value x.
+
+    Chunks that are not 0; the summed drives of each term; the summed x times drives.
+    """
+    codes = windows.codes.reshape(images, -1)
+    table = np.concatenate([np.arange(len(drives))[:, None] > 0, drives, np.arange(len(drives))[:, None] * drives], 1)
+    maps = np.zeros((table.shape[1], codes.shape[1]))
+    for chunk in plan:
+        _add_looked_up(codes, np.int32(chunk.shift), np.int32(chunk.high), table, maps)
+    first_image = windows.bases[: len(windows.bases) // images]
+    return _sum_map_windows(maps, first_image, windows.offsets)
 
 
 def row_drive(windows: Windows, images: int, plan: Sequence[Chunk]) -> NDArray[np.int64]:
@@ -194,6 +228,26 @@ def _add_drive(
             driven[i] += value != 0
             total[i] += value
             squares[i] += np.int64(value) * np.int64(value)
+
+
+@compiled
+def _add_looked_up(codes: NDArray[np.int32], shift: np.int32, high: np.int32, table: Floats, maps: Floats) -> None:
+    for n in range(codes.shape[0]):
+        image = codes[n]
+        for i in range(len(image)):
+            value = np.int32(np.int32(image[i] >> shift) & high)
+            for k in range(maps.shape[0]):
+                maps[k, i] += table[value, k]
+
+
+@compiled
+def _sum_map_windows(maps: Floats, bases: NDArray[np.int64], offsets: NDArray[np.int64]) -> Floats:
+    sums = np.zeros((maps.shape[0], len(offsets)))
+    for k in range(maps.shape[0]):
+        for base in bases:
+            for r in range(len(offsets)):
+                sums[k, r] += maps[k, base + offsets[r]]
+    return sums
 
 
 @compiled

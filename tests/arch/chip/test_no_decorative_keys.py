@@ -14,10 +14,14 @@ from pydantic import BaseModel
 
 from pillarsim.arch.chip import Chip
 from pillarsim.arch.chip.load import load_chip
+from pillarsim.arch.errors import InputError
 from pillarsim.job import RunOptions, run
 from pillarsim.workloads.topology import load_network
+from tests.arch.chip.card_cases import CARD_CASES, LIMIT_CASES
 
 Sets = tuple[str, ...]
+
+PULSE_KEYS = "array.cell.pulse_update."  # held by tests/arch/test_pulse_keys.py
 
 VERTICAL: Sets = (
     "array={geometry: vertical, word_lines: finger, layers: 4, rows: 64, columns: 128, access: {device: none}}",
@@ -33,6 +37,7 @@ GATED: Sets = (
 )
 PASSIVE: Sets = ("array.access={device: none, on_resistance: 0 Ohm, off_current: 0 A}", "write.scheme=half")
 SINH: Sets = ("array.access.on_resistance=0 Ohm", "array.cell.iv={model: sinh, voltage: 0.3 V}")
+FILM: Sets = (SINH[0], "array.cell.iv={model: poole_frenkel, permittivity: 25, thickness: 10 nm}")
 SOLVED: Sets = (*VERTICAL, "array.rows=16", "array.columns=32", "array.max_active_rows=8", "array.circuit=exact")
 FEW_ROWS: Sets = ("array.max_active_rows=32",)
 MACRO: Sets = ("tile.arrays=null", "tile.macro={count: 2, arrays: 8}")
@@ -113,6 +118,7 @@ def part_cases(level: str, base: Sets) -> dict[str, tuple[Sets, Sets]]:
 
 # key -> (settings that make the key matter, the change)
 CASES: dict[str, tuple[Sets, Sets]] = {
+    **CARD_CASES,
     **part_cases("tile", ()),
     **part_cases("tile.macro", MACRO),
     "technology.node": ((), ("technology.node=45 nm",)),
@@ -188,6 +194,8 @@ CASES: dict[str, tuple[Sets, Sets]] = {
     "array.cell.hrs": ((), ("array.cell.hrs=1 MOhm",)),
     "array.cell.iv.model": (SINH[:1], SINH[1:]),
     "array.cell.iv.voltage": (SINH, ("array.cell.iv.voltage=0.2 V",)),
+    "array.cell.iv.permittivity": (FILM, ("array.cell.iv.permittivity=10",)),
+    "array.cell.iv.thickness": (FILM, ("array.cell.iv.thickness=20 nm",)),
     "array.cell.iv.stated_at": (SINH, ("array.cell.iv.stated_at=0.5 V",)),
     "array.cell.levels": (("weights.bits_per_cell=auto",), ("array.cell.levels=2",)),
     "array.cell.programming_error.lrs": ((), ("array.cell.programming_error.lrs=20 %",)),
@@ -250,7 +258,15 @@ CASES: dict[str, tuple[Sets, Sets]] = {
 def test_every_key_has_a_case() -> None:
     """Each key of the schema is a label or has a case below, and no case names a key that is gone."""
     keys = {path for path, label in leaves(Chip) if not label}
-    assert keys == set(CASES)
+    assert {key for key in keys if not key.startswith(PULSE_KEYS)} == set(CASES) | set(LIMIT_CASES)
+
+
+@pytest.mark.parametrize("key", sorted(LIMIT_CASES))
+def test_limit_refuses(key: str) -> None:
+    """A key that says how far a card reaches refuses a chip beyond, by name."""
+    sets, name = LIMIT_CASES[key]
+    with pytest.raises(InputError, match=name):
+        numbers(sets)
 
 
 @pytest.mark.parametrize("key", sorted(CASES))

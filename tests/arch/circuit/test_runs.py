@@ -198,7 +198,7 @@ def test_ideal_circuits_say_so() -> None:
 def test_binary_inputs_only(name: str) -> None:
     """Amplitudes of several bits are refused by key where inputs are binary; pulse widths run."""
     preset, sets = CHIPS[name]
-    sets = (*SMALL, *sets, "input.coding=amplitude", "input.driver.component=dac_multibit")
+    sets = (*SMALL, *sets, "input.coding=amplitude", "input.driver.component=dac_multibit", "array.circuit=exact")
     key = r"array\.cell\.iv\.model 'sinh'" if name == "finger" else "takes binary inputs"
     with pytest.raises(InputError, match=rf"input\.coding: expected bit_serial or pulse_width.*{key}"):
         load_chip(preset, sets)
@@ -206,6 +206,58 @@ def test_binary_inputs_only(name: str) -> None:
     assert one_bit.input.chunk_bits == 1
     found = report(name, "array.circuit=exact", "input.coding=pulse_width", "input.dac_bits=2")
     assert found["circuit"]["reads_solved"] >= 200
+
+
+POOLE_FRENKEL = "array.cell.iv={model: poole_frenkel, permittivity: 25, thickness: 10 nm, stated_at: 0.2 V}"
+NO_SERIES = "array.access.on_resistance=0 Ohm"
+
+
+@pytest.mark.parametrize("name", ["transistor", "passive"])
+def test_poole_frenkel_cells_run_solved(name: str) -> None:
+    """Solved arrays of Poole-Frenkel cells: without resistances the ideal chip, with them a linear error."""
+    found = report(name, NO_SERIES, POOLE_FRENKEL, "array.circuit=exact", "array.resistance.driver=3 kOhm")
+    assert 0 < found["circuit"]["linear_rms"] < 0.2
+    free = (NO_SERIES, POOLE_FRENKEL, IDEAL_LINES)
+    ideal, exact = (report(name, *free, f"array.circuit={circuit}") for circuit in ("ideal", "exact"))
+    assert exact["accuracy"] == ideal["accuracy"]
+    assert array_energy(exact)["signal_and_lines"] == near(array_energy(ideal)["signal_and_lines"], rel=1e-5)
+
+
+AMPLITUDE: Sets = ("input.coding=amplitude", "input.driver.component=dac_multibit", NO_SERIES)
+LAWS: dict[str, str] = {
+    "sinh": "array.cell.iv={model: sinh, voltage: 0.1 V, stated_at: 0.2 V}",
+    "poole_frenkel": POOLE_FRENKEL,
+    "polynomial": "array.cell={lrs: 5 kOhm, hrs: 18 kOhm, iv: {model: polynomial}, "
+    "programming_error: {lrs: 0, hrs: 0}}",
+}
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_amplitudes_on_nonlinear_cells_run(law: str) -> None:
+    """Inputs of several voltages run with ideal wires; below the read voltage superlinear cells take less energy.
+
+    sinh and Poole-Frenkel cells hold the conductances of the linear chip at its read voltage.
+    """
+    found = report("transistor", *AMPLITUDE, LAWS[law])
+    assert found["circuit"]["model"] == "ideal"
+    if law != "polynomial":
+        energy, linear = (array_energy(one)["signal_and_lines"] for one in (found, report("transistor", *AMPLITUDE)))
+        assert 0 < energy < linear
+
+
+@pytest.mark.parametrize(
+    ("sets", "message"),
+    [
+        (("array.circuit=exact",), "binary inputs with array.circuit 'exact'"),
+        (("weights.scheme=offset", "weights.subtract=null"), "unless weights.scheme is differential"),
+        (("weights.subtract=digital",), "unless weights.scheme is differential and weights.subtract analog"),
+    ],
+)
+def test_amplitudes_on_nonlinear_cells_are_refused(sets: Sets, message: str) -> None:
+    """Solved circuits and digital subtraction take binary inputs of nonlinear cells only, and say so."""
+    preset, own = CHIPS["transistor"]
+    with pytest.raises(InputError, match=rf"input\.coding: .*array\.cell\.iv\.model 'sinh'.*{message}.*dac_bits"):
+        load_chip(preset, (*own, *AMPLITUDE, LAWS["sinh"], *sets))
 
 
 def test_select_lines_of_linear_cells_take_binary_inputs() -> None:

@@ -1,0 +1,72 @@
+"""What a read finds of programmed cells: after the time since programming, at the chip's temperature.
+
+    programmed -> retention (time, storage temperature) -> slow telegraph noise -> thermal activation -> read
+
+Cells are written at the temperature for which their card holds; converters keep the ranges of the written levels.
+Left out: ageing by reads, time between layers, reprogramming before the evaluation.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from pillarsim.arch.chip import Array, CellCard, Retention
+from pillarsim.arch.compute.programmed import ProgrammedLayer
+from pillarsim.arch.device import retention_model, telegraph_noise, thermal_activation
+from pillarsim.arch.errors import InputError
+from pillarsim.arch.placement import Placement
+from pillarsim.devices.ranges import OutOfRange
+from pillarsim.devices.streams import generator, stream_seed
+
+
+def changes(cell: CellCard, retention: Retention | None) -> bool:
+    """Whether a read finds anything but what was programmed."""
+    return retention is not None or cell.activation is not None or telegraph_noise(cell.telegraph_noise) is not None
+
+
+def aged(
+    placement: Placement,
+    programmed: tuple[ProgrammedLayer, ...],
+    array: Array,
+    retention: Retention | None,
+    temperature_k: float,
+    seed: int,
+) -> tuple[ProgrammedLayer, ...]:
+    """Return one device's layers as its reads find them; `seed` is the device's.
+
+    Raises InputError for a time or temperature beyond what the cell's card states.
+    """
+    if not changes(array.cell, retention):
+        return programmed
+    return tuple(
+        ProgrammedLayer(
+            aged_s(layer.conductance_s, array, retention, temperature_k, stream_seed(seed, "aged", placed.name)),
+            layer.flipped,
+        )
+        for placed, layer in zip(placement.layers, programmed, strict=True)
+    )
+
+
+def aged_s(
+    conductance_s: torch.Tensor, array: Array, retention: Retention | None, temperature_k: float, seed: int
+) -> torch.Tensor:
+    """Return conductances of any shape (S, I / V at the read voltage, access device included) as reads find them."""
+    low, high = array.conductance_range
+    if retention is not None and array.cell.retention is not None:
+        model = retention_model(array.cell.retention)
+        try:
+            conductance_s = model.aged_s(
+                conductance_s, low, high, retention.time, retention.temperature, generator(seed, "retention")
+            )
+        except OutOfRange as error:
+            raise InputError(f"retention: {error}, which is what the cell's card covers") from None
+    telegraph = telegraph_noise(array.cell.telegraph_noise)
+    if telegraph is not None:
+        conductance_s = telegraph.shifted_s(conductance_s, telegraph.low(tuple(conductance_s.shape), seed))
+    activation = thermal_activation(array.cell)
+    if activation is not None:
+        try:
+            conductance_s = conductance_s * activation.factor(conductance_s, low, high, temperature_k)
+        except OutOfRange as error:
+            raise InputError(f"technology.temperature: {error}, for the cell's card") from None
+    return conductance_s
