@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pillarsim.arch.chip import Array, Input, Mapping, Tile, Weights
 from pillarsim.arch.errors import FitError, InputError, nearest
 from pillarsim.arch.placement import Codes, PlacedArray, PlacedLayer, Placement, QuantizedMatrix
+from pillarsim.mapping.cell_law import check_responses
 from pillarsim.mapping.fold import MatrixStage, matrix_stages
 from pillarsim.mapping.partition import ArrayShape, arrays_needed, row_blocks, unit_blocks
 from pillarsim.mapping.quantize import quantize
@@ -45,12 +46,14 @@ def compile_network(
     """Compile `network` for the chip, with scales from float `calibration` images (N, *input_shape).
 
     Raises FitError when arrays are missing (it says how many, and which settings would make the network fit) and
-    InputError for an unsupported operator order or an unknown layer in `mapping.replicas`.
+    InputError for an unsupported operator order, an unknown layer in `mapping.replicas`, or layers whose response is
+    not what the chip's cells compute (`mapping.cell_law`).
     """
     try:
         stages = matrix_stages(network)
     except InputError as error:
         raise InputError(f"workload {network.name!r}: {error}") from None
+    check_responses(stages, array, weights, bits_per_cell, inputs)
     _check_replicas(mapping, stages)
     coding = Coding(-(-weights.magnitude_bits // bits_per_cell), weights.polarities)
     check_fit(stages, array, tile, weights, bits_per_cell, mapping)
@@ -191,6 +194,8 @@ def _digest(codes: Codes, layers: Sequence[PlacedLayer]) -> str:
         matrix = layer.matrix
         plain = (layer.name, layer.post, layer.slices, layer.polarities, layer.row_blocks, layer.replicas)
         hasher.update(repr((plain, matrix.input, matrix.output, matrix.stride, matrix.padding)).encode())
-        for values in (matrix.weight, matrix.bias, matrix.multiplier):
+        response = matrix.response
+        tables = () if response is None else (response.inputs, response.weights)
+        for values in (matrix.weight, matrix.bias, matrix.multiplier, *tables):
             hasher.update(np.ascontiguousarray(values).tobytes())
     return hasher.hexdigest()

@@ -13,6 +13,7 @@ from pillarsim.arch.placement import PostOperator
 from pillarsim.workloads.network import (
     AvgPool2d,
     BatchNorm,
+    CellResponse,
     Conv2d,
     Flatten,
     Layer,
@@ -43,13 +44,14 @@ class MatrixStage:
     out_shape: Shape3
     post: tuple[PostOperator, ...]
     final_shape: Shape3
+    response: CellResponse | None = None
 
 
 def matrix_stages(network: Network) -> tuple[MatrixStage, ...]:
     """Return the network's matrix stages in order.
 
-    Raises InputError for an operator before the first matrix layer (flatten apart) and for a batch norm that does
-    not directly follow a matrix layer.
+    Raises InputError for an operator before the first matrix layer (flatten apart), for a batch norm that does not
+    directly follow a matrix layer, and for one behind a layer with a response, whose weight range it would change.
     """
     shape = as_map(network.input_shape)
     stages: list[MatrixStage] = []
@@ -88,6 +90,8 @@ def _stage(layer: Conv2d | Linear, norm: BatchNorm | None, shape: Shape3, follow
     weight = layer.weight.reshape(layer.weight.shape[0], -1).T.astype(np.float64)
     bias = layer.bias.astype(np.float64)
     if norm is not None:
+        if layer.response is not None:
+            raise InputError(f"layer '{norm.name}': batch norm behind '{layer.name}' with a response is not supported")
         gain = norm.gamma.astype(np.float64) / np.sqrt(norm.variance.astype(np.float64) + norm.epsilon)
         weight, bias = weight * gain, (bias - norm.mean) * gain + norm.beta
     height, width = ((shape[axis + 1] + 2 * padding[axis] - kernel[axis]) // stride[axis] + 1 for axis in (0, 1))
@@ -99,7 +103,9 @@ def _stage(layer: Conv2d | Linear, norm: BatchNorm | None, shape: Shape3, follow
         if operator.kind.endswith("pool"):
             pooled = ((final[a + 1] - operator.kernel[a]) // operator.stride[a] + 1 for a in (0, 1))
             final = (final[0], *pooled)  # type: ignore[assignment]
-    return MatrixStage(layer.name, weight, bias, kernel, stride, padding, shape, out_shape, tuple(post), final)
+    return MatrixStage(
+        layer.name, weight, bias, kernel, stride, padding, shape, out_shape, tuple(post), final, layer.response
+    )
 
 
 def _operator(layer: Layer) -> PostOperator:

@@ -7,6 +7,8 @@ from importlib import import_module
 
 # Public name -> the module that defines it.
 _PUBLIC: dict[str, str] = {
+    "CellLaw": "network",
+    "CellResponse": "network",
     "Dataset": "datasets",
     "Network": "network",
     "NetworkError": "network",
@@ -14,6 +16,7 @@ _PUBLIC: dict[str, str] = {
     "load_dataset": "datasets",
     "load_network": "topology",
     "train_software": "train",
+    "with_cells": "in_loop",
     "workload_names": "topology",
 }
 

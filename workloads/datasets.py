@@ -1,14 +1,15 @@
 """Labelled images for training and evaluation.
 
-Shipped: all 10 000 MNIST test images and the first 10 000 training images. A data directory (argument, or
-the environment variable PILLARSIM_DATA) with the published files in `mnist/` gives the training split its
-full 60 000.
+Shipped: all 10 000 test images and the first 10 000 training images of MNIST; the first 1 500 test and 6 000 training
+images of Fashion-MNIST. A data directory (argument, or the environment variable PILLARSIM_DATA) with the published
+files in `mnist/` or `fashion-mnist/` gives the full splits; Debian's package dataset-fashion-mnist gives them too.
 """
 
 import gzip
 import math
 import os
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -24,9 +25,18 @@ DATA_VARIABLE = "PILLARSIM_DATA"
 Split: TypeAlias = Literal["train", "test"]
 
 _SHIPPED = Path(__file__).parent / "data"
-_NAMES = ("mnist",)
-_MNIST_CLASSES = 10
+_DEBIAN = Path("/usr/share/datasets")  # where Debian's packages dataset-* put their files
+_CLASSES = 10  # of MNIST and of Fashion-MNIST
 _IDX_UINT8 = 8
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Files of one split: `<folder>/<stem>-images-idx3-ubyte.gz` and its labels, and what they are in words."""
+
+    folder: Path
+    stem: str
+    words: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,41 +60,58 @@ class TooFewImages(InputError):
 
 def dataset_names() -> tuple[str, ...]:
     """The names that `load_dataset` takes."""
-    return _NAMES
+    return tuple(_SOURCES)
 
 
 def load_dataset(name: str, split: Split, limit: int | None = None, data_dir: Path | None = None) -> Dataset:
     """The first `limit` images of a split (all of them for None).
 
-    data_dir: folder that holds `mnist/`; None means the environment variable PILLARSIM_DATA, and without it
-    the shipped files. The test split is the shipped one in every case: it is complete.
+    data_dir: folder that holds `mnist/` or `fashion-mnist/`; None means the environment variable PILLARSIM_DATA.
+    MNIST: the test split is the shipped one in every case (it is complete); the training split is the data
+    directory's, and the shipped one without a data directory. Fashion-MNIST: both splits are the data directory's
+    where it has the folder, else those of Debian's package where that is installed, else the shipped ones.
+    A shipped split is the beginning of the full one, so that the same `limit` gives the same images.
     Raises InputError for an unknown name, a data directory that is not there or lacks the files, a damaged
     file, or a limit that is not between 1 and the number of images.
     """
-    if name not in _NAMES:
-        raise InputError(f"unknown dataset '{name}'{nearest(name, _NAMES)}; known: {', '.join(_NAMES)}")
-    folder = _data_folder(data_dir)
-    if split == "test":
-        stem, root, source = "t10k", _SHIPPED / "mnist", "MNIST, 10 000 test images, shipped"
-    elif folder is None:
-        stem, root, source = "train10k", _SHIPPED / "mnist", "MNIST, first 10 000 training images, shipped"
-    else:
-        stem, root, source = (
-            "train",
-            folder / "mnist",
-            "MNIST, 60 000 training images, from the data directory",
-        )
-    images_file, labels_file = root / f"{stem}-images-idx3-ubyte.gz", root / f"{stem}-labels-idx1-ubyte.gz"
+    if name not in _SOURCES:
+        raise InputError(f"unknown dataset '{name}'{nearest(name, _SOURCES)}; known: {', '.join(_SOURCES)}")
+    source = _SOURCES[name](split, _data_folder(data_dir))
+    images_file, labels_file = (
+        source.folder / f"{source.stem}-{kind}-ubyte.gz" for kind in ("images-idx3", "labels-idx1")
+    )
     images, labels = read_idx(images_file, 3), read_idx(labels_file, 1)
     if len(images) != len(labels):
         raise InputError(f"{images_file}: {len(images)} images, but {len(labels)} labels in {labels_file.name}")
-    if len(labels) and int(labels.max()) >= _MNIST_CLASSES:
-        raise InputError(f"{labels_file}: label {int(labels.max())}, expected 0 to {_MNIST_CLASSES - 1}")
+    if len(labels) and int(labels.max()) >= _CLASSES:
+        raise InputError(f"{labels_file}: label {int(labels.max())}, expected 0 to {_CLASSES - 1}")
     count = len(images) if limit is None else limit
     if not 1 <= count <= len(images):
-        raise TooFewImages(f"expected 1 to {len(images)} images of {name} ({source}), found {count}")
+        raise TooFewImages(f"expected 1 to {len(images)} images of {name} ({source.words}), found {count}")
     scaled = images[:count, None].astype(np.float32) / np.float32(255)
-    return Dataset(name, split, scaled, labels[:count].astype(np.int64), source)
+    return Dataset(name, split, scaled, labels[:count].astype(np.int64), source.words)
+
+
+def _mnist(split: Split, folder: Path | None) -> _Source:
+    if split == "test":
+        return _Source(_SHIPPED / "mnist", "t10k", "MNIST, 10 000 test images, shipped")
+    if folder is None:
+        return _Source(_SHIPPED / "mnist", "train10k", "MNIST, first 10 000 training images, shipped")
+    return _Source(folder / "mnist", "train", "MNIST, 60 000 training images, from the data directory")
+
+
+def _fashion_mnist(split: Split, folder: Path | None) -> _Source:
+    stem, count = ("t10k", "10 000 test") if split == "test" else ("train", "60 000 training")
+    places = (folder, "the data directory"), (_DEBIAN, "Debian's package dataset-fashion-mnist")
+    for place, words in places:
+        if place is not None and (place / "fashion-mnist").is_dir():
+            return _Source(place / "fashion-mnist", stem, f"Fashion-MNIST, {count} images, from {words}")
+    stem, count = ("t1500", "1 500 test") if split == "test" else ("train6k", "6 000 training")
+    return _Source(_SHIPPED / "fashion_mnist", stem, f"Fashion-MNIST, first {count} images, shipped")
+
+
+# name -> where the files of a split lie, given the user's data directory
+_SOURCES: dict[str, Callable[[Split, Path | None], _Source]] = {"mnist": _mnist, "fashion-mnist": _fashion_mnist}
 
 
 def _data_folder(data_dir: Path | None) -> Path | None:

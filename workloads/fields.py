@@ -7,6 +7,7 @@ from typing import NoReturn
 
 from pillarsim.arch.errors import InputError, nearest
 from pillarsim.arch.reader import Document, Key, KeyPath, dotted
+from pillarsim.arch.units import parse_quantity, with_article
 
 __all__ = ["Fields"]
 
@@ -75,6 +76,22 @@ class Fields:
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
             self.fail(key, f"expected a number of at least 0, got {shown(value)}")
         return float(value)
+
+    def positive(self, key: str) -> float:
+        """A finite number above 0."""
+        self.require(key, "a number above 0")
+        value = self.number(key, 0.0)
+        if value == 0:
+            self.fail(key, "expected a number above 0, got 0")
+        return value
+
+    def quantity(self, key: str, dimension: str) -> float:
+        """A quantity with its unit, such as `333 mV`, in SI units."""
+        value = self.require(key, with_article(dimension))
+        try:
+            return parse_quantity(value, dimension)
+        except ValueError as error:
+            self.fail(key, str(error))
 
     def integers(self, key: str, lengths: tuple[int, ...], least: int = 1) -> tuple[int, ...]:
         """A list of integers whose length is one of `lengths`."""

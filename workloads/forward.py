@@ -1,6 +1,7 @@
 """The float forward pass of a network in torch: the reference that the chip's values are compared with.
 
-Pure functions; float32 unless the images are float64. Batch norm uses its stored statistics.
+Pure functions; float32 unless the images are float64. Batch norm uses its stored statistics. A layer with a response
+computes with its cells' law (`mapping.response`); autograd runs through it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -9,9 +10,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from pillarsim.mapping.response import input_factors, weight_factors
 from pillarsim.workloads.network import (
     AvgPool2d,
     BatchNorm,
+    CellResponse,
     Conv2d,
     Flatten,
     Layer,
@@ -43,9 +46,11 @@ def apply_layer(layer: Layer, values: Tensor, named: Mapping[str, Tensor]) -> Te
 
     match layer:
         case Conv2d():
-            return functional.conv2d(values, get("weight"), get("bias"), layer.stride, layer.padding)
+            x, weight = _as_seen(layer.response, values, get("weight"))
+            return functional.conv2d(x, weight, get("bias"), layer.stride, layer.padding)
         case Linear():
-            return functional.linear(values, get("weight"), get("bias"))
+            x, weight = _as_seen(layer.response, values, get("weight"))
+            return functional.linear(x, weight, get("bias"))
         case BatchNorm():
             return functional.batch_norm(
                 values, get("mean"), get("variance"), get("gamma"), get("beta"), eps=layer.epsilon
@@ -58,6 +63,17 @@ def apply_layer(layer: Layer, values: Tensor, named: Mapping[str, Tensor]) -> Te
             return functional.relu(values)
         case Flatten():
             return values.flatten(1)
+
+
+def _as_seen(response: CellResponse | None, values: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Inputs and weights whose products are what the cells compute: a law's terms side by side as input channels."""
+    if response is None:
+        return values, weight
+    scale = response.input_scale * response.weight_scale
+    return (
+        torch.cat(input_factors(response, values), dim=1),
+        torch.cat(weight_factors(response, weight), dim=1) * scale,
+    )
 
 
 def forward_layers(

@@ -20,6 +20,7 @@ from pillarsim.workloads.network import (
     Relu,
     output_shape,
 )
+from pillarsim.workloads.response_fields import read_response
 
 __all__ = ["Fetch", "read_layer"]
 
@@ -57,14 +58,15 @@ def _conv2d(entry: _Entry) -> Layer:
     outputs, kernel = fields.integer("channels"), fields.pair("kernel")
     stride, padding = fields.pair("stride", (1, 1)), fields.pair("padding", (0, 0), least=0)
     weight = entry.tensor("weight", (outputs, entry.image_shape()[0], *kernel))
-    return Conv2d(entry.name, weight, entry.bias(outputs), stride, padding)
+    return Conv2d(entry.name, weight, entry.bias(outputs), stride, padding, read_response(fields))
 
 
 def _linear(entry: _Entry) -> Layer:
     outputs = entry.fields.integer("features")
     if len(entry.shape) != 1:
         entry.fields.fail(None, f"a linear layer takes a flat input, not {entry.shape}: put a flatten layer before it")
-    return Linear(entry.name, entry.tensor("weight", (outputs, entry.shape[0])), entry.bias(outputs))
+    weight = entry.tensor("weight", (outputs, entry.shape[0]))
+    return Linear(entry.name, weight, entry.bias(outputs), read_response(entry.fields))
 
 
 def _batch_norm(entry: _Entry) -> Layer:
@@ -85,8 +87,8 @@ def _pool(make: type[MaxPool2d] | type[AvgPool2d]) -> Callable[[_Entry], Layer]:
 
 # kind -> (reader, its keys besides name and kind, whether it has tensors and thus needs a name)
 _KINDS: dict[str, tuple[Callable[[_Entry], Layer], tuple[str, ...], bool]] = {
-    "conv2d": (_conv2d, ("channels", "kernel", "stride", "padding", "bias"), True),
-    "linear": (_linear, ("features", "bias"), True),
+    "conv2d": (_conv2d, ("channels", "kernel", "stride", "padding", "bias", "response"), True),
+    "linear": (_linear, ("features", "bias", "response"), True),
     "batch_norm": (_batch_norm, ("epsilon",), True),
     "relu": (lambda entry: Relu(entry.name), (), False),
     "max_pool2d": (_pool(MaxPool2d), ("kernel", "stride"), False),

@@ -8,7 +8,7 @@ Shapes are those of one image, without the batch: (C, H, W) or (features,). Para
 import hashlib
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -17,6 +17,8 @@ import numpy.typing as npt
 __all__ = [
     "AvgPool2d",
     "BatchNorm",
+    "CellLaw",
+    "CellResponse",
     "Conv2d",
     "Flatten",
     "Layer",
@@ -65,11 +67,56 @@ def _at_least(layer: "Layer", name: str, pair: tuple[int, int], least: int) -> N
         raise NetworkError(f"layer '{layer.name}': {name} must be two integers of at least {least}, not {pair}")
 
 
+@dataclass(frozen=True)
+class CellLaw:
+    """How the current of a memory cell follows voltage and state, in plain numbers.
+
+    name: linear | sinh | polynomial | poole_frenkel, with its parameters as (name, value) pairs (SI units);
+    g_min_s, g_max_s: I / V of the lowest and the highest level at the read voltage read_voltage_v.
+    Raises NetworkError for numbers that are not finite or not in order; the laws are known to `mapping.response`.
+    """
+
+    name: str
+    parameters: tuple[tuple[str, float], ...]
+    read_voltage_v: float
+    g_min_s: float
+    g_max_s: float
+
+    def __post_init__(self) -> None:
+        if not (0 < self.read_voltage_v < math.inf and 0 < self.g_min_s < self.g_max_s < math.inf):
+            raise NetworkError(
+                f"cell law '{self.name}': expected a read voltage above 0 V and 0 < g_min < g_max, found "
+                f"{self.read_voltage_v} V, {self.g_min_s} S and {self.g_max_s} S"
+            )
+        if not all(math.isfinite(value) for _, value in self.parameters):
+            raise NetworkError(f"cell law '{self.name}': parameters must be finite, found {dict(self.parameters)}")
+
+
+@dataclass(frozen=True)
+class CellResponse:
+    """What a pair of cells makes of input x and weight w instead of the product w x.
+
+    s_w s_x [I(V_r x / s_x, G+(w)) - I(V_r x / s_x, G-(w))] / (V_r (g_max - g_min)), with x clipped to
+    [0, s_x = input_scale] and w to +-(s_w = weight_scale). |w| raises one cell of the pair from g_min towards g_max,
+    I / V at the read voltage, linearly. A linear law gives w x back, and so does x = s_x with any law.
+    """
+
+    law: CellLaw
+    input_scale: float
+    weight_scale: float
+
+    def __post_init__(self) -> None:
+        for name in ("input_scale", "weight_scale"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise NetworkError(f"response: {name} must be a finite number above 0, found {getattr(self, name)}")
+
+
 @dataclass(frozen=True, eq=False)
 class Conv2d:
     """A two-dimensional convolution (cross-correlation, as in the frameworks) with zero padding.
 
     weight: (O, I, kh, kw); bias: (O,); stride and padding: (vertical, horizontal).
+    response: what takes the place of each product; None: the product.
     Raises NetworkError for arrays of the wrong rank or length, or with NaN or infinite values.
     """
 
@@ -78,6 +125,7 @@ class Conv2d:
     bias: Floats
     stride: tuple[int, int] = (1, 1)
     padding: tuple[int, int] = (0, 0)
+    response: CellResponse | None = None
 
     def __post_init__(self) -> None:
         _frozen_parameters(self, {"weight": 4, "bias": 1})
@@ -88,11 +136,12 @@ class Conv2d:
 
 @dataclass(frozen=True, eq=False)
 class Linear:
-    """A fully connected layer. weight: (O, I); bias: (O,). Raises NetworkError as Conv2d does."""
+    """A fully connected layer. weight: (O, I); bias: (O,); response and NetworkError as of Conv2d."""
 
     name: str
     weight: Floats
     bias: Floats
+    response: CellResponse | None = None
 
     def __post_init__(self) -> None:
         _frozen_parameters(self, {"weight": 2, "bias": 1})
@@ -275,6 +324,9 @@ class Network:
         for layer in self.layers:
             arrays = parameters(layer)
             plain = {key: value for key, value in vars(layer).items() if key not in arrays}
+            response = plain.pop("response", None)
+            if response is not None:
+                plain["response"] = asdict(response)
             shapes = {name: list(array.shape) for name, array in arrays.items()}
             hasher.update(json.dumps([type(layer).__name__, plain, shapes], sort_keys=True).encode())
             for array in arrays.values():

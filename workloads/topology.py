@@ -13,11 +13,17 @@
       - {kind: flatten}
       - {name: fc1, kind: linear, features: 10, bias: false}      # bias: true if absent
 
+A conv2d or linear layer that was trained for a device's cells says so; without `response` it multiplies:
+
+    response: {law: sinh, v0: 333 mV, read_voltage: 1 V, g_min: 60 nS, g_max: 1 uS, input_scale: 1.0, weight_scale: 0.2}
+
+laws: linear, sinh (v0), poole_frenkel (permittivity, thickness), polynomial; meaning of the rest: `CellResponse`.
 kernel, stride and padding take one integer or [vertical, horizontal]. Tensors are named `<layer>.weight` and
 `<layer>.bias`; batch norm adds `<layer>.running_mean` and `<layer>.running_var`, as a torch state_dict does.
 Every tensor must have the shape that the topology gives it, and every tensor of the file must be used.
 """
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -29,9 +35,10 @@ from pillarsim.workloads.datasets import dataset_names
 from pillarsim.workloads.fields import Fields
 from pillarsim.workloads.layer_specs import Fetch, read_layer
 from pillarsim.workloads.network import BatchNorm, Layer, Network, NetworkError, parameters
+from pillarsim.workloads.topology_text import topology_text
 from pillarsim.workloads.weights_file import read_tensors, write_tensors
 
-__all__ = ["blank_network", "load_network", "save_parameters", "workload_names"]
+__all__ = ["blank_network", "load_network", "save_network", "save_parameters", "workload_names"]
 
 Floats = npt.NDArray[np.float32]
 
@@ -106,6 +113,31 @@ def save_parameters(network: Network, name_or_path: str | Path) -> Path:
         {_tensor_name(layer, key): a for layer in network.layers for key, a in parameters(layer).items()},
     )
     return path
+
+
+def save_network(network: Network, path: Path) -> None:
+    """Write the topology to `path` and the parameters beside it, `<stem>.safetensors`; `load_network` reads them back.
+
+    Each file appears whole or not at all, the parameters first. Raises InputError for a path that does not end in
+    .yaml or .yml, a dataset that is not known, and where a file cannot be written.
+    """
+    if path.suffix not in _SUFFIXES:
+        raise InputError(f"{path}: expected a file name that ends in .yaml or .yml")
+    if network.dataset is not None and network.dataset not in dataset_names():
+        raise InputError(f"dataset '{network.dataset}': expected one of {', '.join(dataset_names())}, or none")
+    weights = path.with_suffix(".safetensors")
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        write_tensors(
+            weights,
+            {_tensor_name(layer, key): a for layer in network.layers for key, a in parameters(layer).items()},
+        )
+        partial.write_text(topology_text(network, weights.name), encoding="utf-8")
+        os.replace(partial, path)
+    except OSError as error:
+        raise InputError(f"{path}: the network cannot be written: {error.strerror or error}") from error
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _neutral(layer: Layer) -> Layer:

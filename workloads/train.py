@@ -2,15 +2,17 @@
 
     python -m pillarsim.workloads.train mnist-lenet5 --data-dir DIR
 
-Modelled: Adam with decoupled weight decay, a one-cycle learning rate, random shifts of the images.
-Left out: training of batch norm, validation splits, any non-ideality of a chip.
+Modelled: Adam with decoupled weight decay, a one-cycle learning rate, random shifts of the images; a cell's
+current-voltage law inside the network, with the ranges of its voltages and conductances (after Kim et al.,
+arXiv 1703.10642, 2017).
+Left out: training of batch norm, validation splits, any other non-ideality of a chip.
 """
 
 import argparse
 import logging
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,14 +21,20 @@ from torch import Tensor
 from torch.nn import functional
 
 from pillarsim.arch.errors import InputError
-from pillarsim.workloads.datasets import Dataset, load_dataset
+from pillarsim.workloads.checkpoint import TrainingState, dataset_digest, load_state, save_state
+from pillarsim.workloads.datasets import Dataset, dataset_names, load_dataset
 from pillarsim.workloads.forward import forward, tensors
-from pillarsim.workloads.network import BatchNorm, Conv2d, Layer, Linear, Network, NetworkError, parameters
+from pillarsim.workloads.in_loop import with_cells
+from pillarsim.workloads.network import BatchNorm, CellLaw, Conv2d, Layer, Linear, Network, NetworkError, parameters
 from pillarsim.workloads.topology import blank_network, save_parameters, workload_names
 
 __all__ = ["TrainingOptions", "accuracy", "initial_network", "train_software"]
 
 _log = logging.getLogger(__name__)
+_RANGE_IMAGES = 256  # first training images that set the ranges of a device in the loop, assumed
+
+# (steps done, steps in all)
+Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -64,32 +72,107 @@ def initial_network(network: Network, seed: int) -> Network:
     return _with_parameters(network, named)
 
 
-def train_software(network: Network, dataset: Dataset, options: TrainingOptions, seed: int) -> Network:
+def train_software(
+    network: Network,
+    dataset: Dataset,
+    options: TrainingOptions,
+    seed: int,
+    *,
+    device: CellLaw | None = None,
+    progress: Progress | None = None,
+    checkpoint: Path | None = None,
+) -> Network:
     """Train from the network's present parameters by cross entropy; returns a new network.
 
+    device: cells that every matrix layer is rebuilt on before training, with ranges from its present parameters and the
+    first 256 images (`with_cells`); without it, layers that have a response keep it. Weights of such layers stay within
+    their range. progress: called after every step. checkpoint: a folder that holds the state after the last whole
+    epoch; a run with the same arguments goes on from there, bit for bit as if it had never stopped.
     Deterministic for a seed, a thread count and a torch build.
-    Raises NetworkError if the network has batch norm, or does not take the dataset's images.
+    Raises NetworkError if the network has batch norm, does not take the dataset's images or cannot stand on the device,
+    and InputError for a checkpoint that cannot be read or written, or is of another run.
     """
     if any(isinstance(layer, BatchNorm) for layer in network.layers):
         raise NetworkError("software training of batch norm is not supported")
-    images, labels = torch.from_numpy(dataset.images), torch.from_numpy(dataset.labels)
-    named = {name: tensor.requires_grad_() for name, tensor in tensors(network).items()}
-    generator = torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.AdamW(named.values(), lr=options.peak_learning_rate, weight_decay=options.weight_decay)
-    steps = options.epochs * math.ceil(len(images) / options.batch)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, options.peak_learning_rate, total_steps=steps)
-    for epoch in range(options.epochs):
-        total = 0.0
-        for batch in _batches(len(images), options.batch, generator):
-            logits = forward(network, _shifted(images[batch], options.shift, generator), named)
+    identity = {
+        "network": network.digest,
+        "dataset": dataset_digest(dataset),
+        "options": repr(asdict(options)),
+        "seed": str(seed),
+        "device": repr(device),
+    }
+    if device is not None:
+        network = with_cells(network, device, dataset.images[:_RANGE_IMAGES])
+    run = _start(network, options, seed, math.ceil(len(dataset.images) / options.batch))
+    if checkpoint is not None:
+        held = load_state(checkpoint, identity)
+        if held is not None:
+            run.resume(held)
+    while run.epochs < options.epochs:
+        loss = run.train_epoch(dataset, options, progress)
+        _log.info("epoch %d of %d: loss %.4f", run.epochs, options.epochs, loss)
+        if checkpoint is not None:
+            save_state(checkpoint, identity, run.state())
+    return _with_parameters(network, {name: tensor.detach() for name, tensor in run.named.items()})
+
+
+@dataclass
+class _Run:
+    """What changes while a network trains."""
+
+    network: Network
+    named: dict[str, Tensor]
+    optimizer: torch.optim.AdamW
+    schedule: torch.optim.lr_scheduler.OneCycleLR
+    generator: torch.Generator
+    epochs: int = 0
+
+    def state(self) -> TrainingState:
+        named = {name: tensor.detach().clone() for name, tensor in self.named.items()}
+        optimizer, schedule = self.optimizer.state_dict(), self.schedule.state_dict()
+        return TrainingState(self.epochs, named, optimizer, schedule, self.generator.get_state())
+
+    def resume(self, held: TrainingState) -> None:
+        with torch.no_grad():
+            for name, tensor in self.named.items():
+                tensor.copy_(held.named[name])
+        self.optimizer.load_state_dict(held.optimizer)
+        self.schedule.load_state_dict(held.schedule)
+        self.generator.set_state(held.generator)
+        self.epochs = held.epochs
+
+    def train_epoch(self, dataset: Dataset, options: TrainingOptions, progress: Progress | None) -> float:
+        """One pass over the images; returns the mean loss."""
+        images, labels = torch.from_numpy(dataset.images), torch.from_numpy(dataset.labels)
+        each, total = math.ceil(len(images) / options.batch), 0.0
+        for step, batch in enumerate(_batches(len(images), options.batch, self.generator)):
+            logits = forward(self.network, _shifted(images[batch], options.shift, self.generator), self.named)
             loss = functional.cross_entropy(logits, labels[batch])
-            optimizer.zero_grad()
+            self.optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            schedule.step()
+            self.optimizer.step()
+            self.schedule.step()
+            self._keep_in_range()
             total += loss.item() * len(batch)
-        _log.info("epoch %d of %d: loss %.4f", epoch + 1, options.epochs, total / len(images))
-    return _with_parameters(network, {name: tensor.detach() for name, tensor in named.items()})
+            if progress is not None:
+                progress(self.epochs * each + step + 1, options.epochs * each)
+        self.epochs += 1
+        return total / len(images)
+
+    def _keep_in_range(self) -> None:
+        with torch.no_grad():
+            for layer in self.network.layers:
+                if isinstance(layer, Conv2d | Linear) and layer.response is not None:
+                    self.named[f"{layer.name}.weight"].clamp_(-layer.response.weight_scale, layer.response.weight_scale)
+
+
+def _start(network: Network, options: TrainingOptions, seed: int, steps_an_epoch: int) -> _Run:
+    named = {name: tensor.requires_grad_() for name, tensor in tensors(network).items()}
+    optimizer = torch.optim.AdamW(named.values(), lr=options.peak_learning_rate, weight_decay=options.weight_decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, options.peak_learning_rate, total_steps=options.epochs * steps_an_epoch
+    )
+    return _Run(network, named, optimizer, schedule, torch.Generator().manual_seed(seed))
 
 
 def accuracy(network: Network, dataset: Dataset, batch: int = 1000) -> float:
@@ -134,28 +217,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Train a shipped topology from scratch and write its weights file; 0 done, 2 bad input."""
     parser = argparse.ArgumentParser(prog="python -m pillarsim.workloads.train", description=main.__doc__)
     parser.add_argument("workload", help=f"a shipped name ({', '.join(workload_names())}) or a topology file")
-    parser.add_argument("--data-dir", type=Path, help="folder with mnist/; without it 10 000 images are used")
+    parser.add_argument(
+        "--data-dir", type=Path, help=f"folder with {' or '.join(dataset_names())}/; without it the shipped images"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--checkpoint", type=Path, help="folder for the state after each epoch; goes on from there")
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(given.threads)
     try:
-        return _train_and_save(given.workload, given.seed, given.epochs, given.data_dir)
+        return _train_and_save(given.workload, given.seed, given.epochs, given.data_dir, given.checkpoint)
     except (InputError, NetworkError) as error:
         _log.error("%s", error)
         return 2
 
 
-def _train_and_save(workload: str, seed: int, epochs: int | None, data_dir: Path | None) -> int:
+def _train_and_save(
+    workload: str, seed: int, epochs: int | None, data_dir: Path | None, checkpoint: Path | None
+) -> int:
     network = initial_network(blank_network(workload), seed)
     if network.dataset is None:
         raise InputError(f"workload '{workload}' names no dataset to train on")
     options = _SHIPPED_OPTIONS.get(network.name, TrainingOptions())
     options = options if epochs is None else replace(options, epochs=epochs)
     train, test = (load_dataset(network.dataset, split, None, data_dir) for split in ("train", "test"))
-    trained = train_software(network, train, options, seed)
+    trained = train_software(network, train, options, seed, checkpoint=checkpoint)
     path = save_parameters(trained, workload)
     _log.info(
         "%s: %.2f %% of %d test images; written to %s",

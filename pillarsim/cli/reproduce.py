@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pillarsim.cli.options import json_option
+from pillarsim.cli.options import data_dir_option, json_option
 
 
 @click.command("reproduce")
@@ -15,9 +15,17 @@ from pillarsim.cli.options import json_option
 @click.option(
     "--plot", "plot_file", type=click.Path(path_type=Path), metavar="FILE", help="Draw the row (.svg, .png, .pdf)."
 )
+@data_dir_option
 @click.option("--quick", is_flag=True, help="Fewer and smaller points: at most 40 s.")
 @click.pass_context
-def command(context: click.Context, name: str, json_file: str | None, plot_file: Path | None, quick: bool) -> None:
+def command(
+    context: click.Context,
+    name: str,
+    json_file: str | None,
+    plot_file: Path | None,
+    data_dir: Path | None,
+    quick: bool,
+) -> None:
     """Simulate the row NAME and print each claim of the paper beside what comes out; `list` lists the rows.
 
     Exit status: 0 all claims hold, 1 some do not or are undecided, 2 bad input.
@@ -44,7 +52,7 @@ def command(context: click.Context, name: str, json_file: str | None, plot_file:
     if plot_file is not None:
         check_picture(plot_file)
     with progress_bar() as progress:
-        result = row.simulate(quick, progress)
+        result = row.simulate(quick, progress, data_dir)
     if plot_file is not None:
         write_picture(row.draw(result), plot_file)
     if json_file not in (None, "-"):

@@ -7,11 +7,20 @@ measured and not printed in the paper, so e1 and d1 check this model against a s
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
-from pillarsim.devices.pulses import MAJUMDAR2021, Devices, WeakReset, fresh, log_ratio, pulse, resistance_ohm
+from pillarsim.devices.pulses import (
+    MAJUMDAR2021,
+    WeakReset,
+    WeakResetDevices,
+    fresh,
+    log_ratio,
+    pulse,
+    resistance_ohm,
+)
 from pillarsim.devices.pulses.truncated import Truncated
 from pillarsim.reproduce.claims import Claim, Parameter, Result
 from pillarsim.reproduce.rows import Progress
@@ -46,11 +55,11 @@ SETTLED = 20_000  # pulses after which the telegraph chain has forgotten its sta
 _DRAWN = tuple(range(0, 2001, 50))  # pulses in the picture
 
 
-def simulate(quick: bool, progress: Progress) -> Result:
+def simulate(quick: bool, progress: Progress, data_dir: Path | None = None) -> Result:
     """Draw the devices, pulse them and decide claims e1 to e3 and d1 to d5; quick: fewer steps pulse by pulse."""
     steps = 500 if quick else 2_000
-    spread = fresh(COUNT, ("d2d",), SEED)
-    drawn = fresh(COUNT // 10, ("d2d",), SEED)
+    spread = fresh(MAJUMDAR2021, COUNT, ("d2d",), SEED)
+    drawn = fresh(MAJUMDAR2021, COUNT // 10, ("d2d",), SEED)
     found = {}
     for done, pulses in enumerate(TABLE):
         found[pulses] = statistics(pulse(spread, pulses))
@@ -75,7 +84,7 @@ def simulate(quick: bool, progress: Progress) -> Result:
     )
 
 
-def statistics(devices: Devices) -> tuple[float, ...]:
+def statistics(devices: WeakResetDevices) -> tuple[float, ...]:
     """Median, p5 and p95 of the resistance in ohm, and the standard deviation of ln(R/R0)."""
     ordered = resistance_ohm(devices).sort().values
     places = (round(q * (devices.count - 1)) for q in QUANTILES)
@@ -117,7 +126,7 @@ def spread_claim(found: dict[int, tuple[float, ...]]) -> Claim:
     )
 
 
-def knee_claims(devices: Devices) -> tuple[Claim, Claim]:
+def knee_claims(devices: WeakResetDevices) -> tuple[Claim, Claim]:
     """Claims e2 and e3: each device's two slopes are read off its resistance and their lines are crossed."""
     before = devices.t_star.floor().int()
     places = (before // 2, before, before + 1, before + 1001)
@@ -161,10 +170,10 @@ def share_that_flattens(model: WeakReset) -> float:
 
 def telegraph_claims(steps: int, progress: Progress) -> tuple[Claim, ...]:
     """Claims d2 and d3: share of devices in the high state, and pulses spent in a state for each departure from it."""
-    settled = pulse(fresh(COUNT, ("rtn",), SEED), SETTLED)
+    settled = pulse(fresh(MAJUMDAR2021, COUNT, ("rtn",), SEED), SETTLED)
     share = float(settled.high.double().mean())
     error = math.sqrt(OCCUPANCY * (1 - OCCUPANCY) / COUNT)
-    devices = pulse(fresh(_CHAINS, ("rtn",), SEED + 1), SETTLED)
+    devices = pulse(fresh(MAJUMDAR2021, _CHAINS, ("rtn",), SEED + 1), SETTLED)
     stayed, left = [0, 0], [0, 0]
     for step in range(steps):
         after = pulse(devices, 1)
@@ -201,8 +210,8 @@ def telegraph_claims(steps: int, progress: Progress) -> tuple[Claim, ...]:
 
 def pink_claims() -> tuple[Claim, Claim]:
     """Claims d4 and d5: mean and standard deviation of the pink noise over devices, after 100 pulses."""
-    devices = fresh(COUNT, ("pink",), SEED)
-    noise = log_ratio(pulse(devices, 100)) - log_ratio(pulse(fresh(1, (), SEED), 100))
+    devices = fresh(MAJUMDAR2021, COUNT, ("pink",), SEED)
+    noise = log_ratio(pulse(devices, 100)) - log_ratio(pulse(fresh(MAJUMDAR2021, 1, (), SEED), 100))
     found = float(noise.mean()), float(noise.std())
     errors = found[1] / math.sqrt(COUNT), found[1] / math.sqrt(2 * COUNT)
     exact = devices.model.pink.mean, devices.model.pink.std

@@ -1,6 +1,6 @@
 """The rows of `pillarsim reproduce` by name. A row's module is imported when it runs.
 
-A row's module has `simulate(quick, progress) -> Result` and `draw(result) -> matplotlib Figure`.
+A row's module has `simulate(quick, progress, data_dir) -> Result` and `draw(result) -> matplotlib Figure`.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pillarsim.arch.errors import InputError, nearest
@@ -28,9 +29,9 @@ class Row:
     line: str
     module: str
 
-    def simulate(self, quick: bool, progress: Progress) -> Result:
-        """Simulate the row."""
-        result = import_module(self.module).simulate(quick, progress)
+    def simulate(self, quick: bool, progress: Progress, data_dir: Path | None = None) -> Result:
+        """Simulate the row; data_dir: the user's data folder, for rows that use more than what is shipped."""
+        result = import_module(self.module).simulate(quick, progress, data_dir)
         assert isinstance(result, Result)
         return result
 
@@ -47,6 +48,26 @@ ROWS = {
             "chen2021",
             "Chen et al. 2021, leakage current and read margin of HfO2/TaOx 3-D vertical RRAM",
             "pillarsim.reproduce.chen2021",
+        ),
+        Row(
+            "prabhu2020",
+            "Prabhu et al. 2020, RRAM variability and the output of a first convolution layer",
+            "pillarsim.reproduce.prabhu2020",
+        ),
+        Row(
+            "qin2021",
+            "Qin et al. 2021, TaOx RRAM with local Al doping: separable states, spreads, pulses",
+            "pillarsim.reproduce.qin2021",
+        ),
+        Row(
+            "prakash2016",
+            "Prakash and Hwang 2016, multi-level cells: schemes, overlap, retention",
+            "pillarsim.reproduce.prakash2016",
+        ),
+        Row(
+            "kim2017",
+            "Kim et al. 2017, networks trained for nonlinear current-voltage curves",
+            "pillarsim.reproduce.kim2017",
         ),
         Row(
             "majumdar2021-devices",

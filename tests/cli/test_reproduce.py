@@ -25,7 +25,7 @@ def quick() -> Result:
 @pytest.fixture
 def fake(quick: Result, monkeypatch: pytest.MonkeyPatch) -> Result:
     """The command finds the quick run's result without solving anything again."""
-    monkeypatch.setattr(chen2021, "simulate", lambda quick_run, progress: quick)
+    monkeypatch.setattr(chen2021, "simulate", lambda quick_run, progress, data_dir: quick)
     return quick
 
 
@@ -70,7 +70,7 @@ def test_status_is_1_unless_all_hold(
 ) -> None:
     """One claim that fails or is undecided is exit status 1, and the JSON still appears, alone on standard output."""
     worse = replace(fake, claims=(*fake.claims[:-1], replace(fake.claims[-1], holds=holds)))
-    monkeypatch.setattr(chen2021, "simulate", lambda quick_run, progress: worse)
+    monkeypatch.setattr(chen2021, "simulate", lambda quick_run, progress, data_dir: worse)
     assert status(["reproduce", "chen2021", "--json", "-"]) == 1
     assert json.loads(capsys.readouterr().out)["claims"][-1]["holds"] is holds
 
@@ -79,7 +79,14 @@ def test_list(capsys: pytest.CaptureFixture[str]) -> None:
     """`list` names the rows with one line each and takes no options."""
     assert status(["reproduce", "list"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == ["chen2021", "majumdar2021-devices"]
+    assert [line.split()[0] for line in lines] == [
+        "chen2021",
+        "prabhu2020",
+        "qin2021",
+        "prakash2016",
+        "kim2017",
+        "majumdar2021-devices",
+    ]
     assert "Chen et al. 2021" in lines[0]
     assert "list takes no options" in refused(capsys, "list", "--quick")
 
@@ -88,7 +95,7 @@ def test_bad_input_is_refused_before_any_work(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Unknown rows, folders, missing folders, other formats and a missing matplotlib: one message, nothing solved."""
-    monkeypatch.setattr(chen2021, "simulate", lambda quick_run, progress: pytest.fail("it ran"))
+    monkeypatch.setattr(chen2021, "simulate", lambda quick_run, progress, data_dir: pytest.fail("it ran"))
     assert "did you mean 'chen2021'" in refused(capsys, "chen21")
     assert "it is a folder" in refused(capsys, "chen2021", "--json", str(tmp_path))
     assert "there is no folder" in refused(capsys, "chen2021", "--plot", str(tmp_path / "no" / "a.svg"))

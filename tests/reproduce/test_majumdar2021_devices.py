@@ -56,7 +56,7 @@ def test_share_that_flattens_is_the_integral() -> None:
 
 def test_a_knee_elsewhere_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     """e2 fails where devices bend 3 pulses after their t*; e3 fails where the slopes are exchanged."""
-    devices = fresh(20_000, ("d2d",), 3)
+    devices = fresh(MAJUMDAR2021, 20_000, ("d2d",), 3)
     assert all(claim.holds for claim in row.knee_claims(devices))
     swapped = replace(devices, m1=devices.m2, m2=devices.m1)
     assert row.knee_claims(swapped)[1].holds is False
@@ -66,7 +66,7 @@ def test_a_knee_elsewhere_fails(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_statistics_of_equal_devices() -> None:
     """Equal devices have one resistance and no spread."""
-    median, low, high, spread = row.statistics(pulse(fresh(100, (), 1), 10))
+    median, low, high, spread = row.statistics(pulse(fresh(MAJUMDAR2021, 100, (), 1), 10))
     assert median == low == high
     assert spread == 0
 
@@ -75,5 +75,5 @@ def test_another_chain_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     """d2 and d3 fail for a chain that rises twice as often."""
     other = replace(MAJUMDAR2021, telegraph=Telegraph(0.0016, 0.002))
     monkeypatch.setattr(row, "COUNT", 20_000)
-    monkeypatch.setattr(row, "fresh", lambda count, names, seed: fresh(count, names, seed, other))
+    monkeypatch.setattr(row, "fresh", lambda model, count, names, seed: fresh(other, count, names, seed))
     assert [claim.holds for claim in row.telegraph_claims(50, quiet)] == [False, False]

@@ -61,6 +61,59 @@ def test_environment_variable_names_the_data(data_dir: Path, monkeypatch: pytest
     assert len(load_dataset("mnist", "train", limit=20_000).labels) == 20_000
 
 
+@pytest.fixture
+def shipped_only(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As on a machine without Debian's packages of data."""
+    monkeypatch.setattr("pillarsim.workloads.datasets._DEBIAN", tmp_path / "absent")
+
+
+@pytest.mark.usefixtures("shipped_only")
+def test_shipped_clothes() -> None:
+    """6 000 and 1 500 images with the class counts of the published files' beginnings; the source says shipped."""
+    train, test = load_dataset("fashion-mnist", "train"), load_dataset("fashion-mnist", "test")
+    assert (train.images.shape, test.images.shape) == ((6000, 1, 28, 28), (1500, 1, 28, 28))
+    assert np.bincount(train.labels).tolist() == [560, 643, 608, 612, 584, 594, 590, 617, 590, 602]
+    assert train.labels[:5].tolist() == [9, 0, 0, 3, 0]
+    assert test.labels[:5].tolist() == [9, 2, 1, 1, 6]
+    assert "first 6 000 training images, shipped" in train.source
+    assert "first 1 500 test images, shipped" in test.source
+
+
+def test_all_clothes_from_a_data_directory(tmp_path: Path, shipped_only: None) -> None:
+    """A folder fashion-mnist/ is used for both splits; a data directory without it leaves the shipped images."""
+    assert len(load_dataset("fashion-mnist", "test", data_dir=tmp_path).labels) == 1500
+    folder = tmp_path / "fashion-mnist"
+    folder.mkdir()
+    for stem, count in (("train", 3), ("t10k", 2)):
+        (folder / f"{stem}-images-idx3-ubyte.gz").write_bytes(_idx(bytes(count * 4), (count, 2, 2)))
+        (folder / f"{stem}-labels-idx1-ubyte.gz").write_bytes(_idx(bytes(count), (count,)))
+    train, test = (load_dataset("fashion-mnist", split, data_dir=tmp_path) for split in ("train", "test"))
+    assert (len(train.labels), len(test.labels)) == (3, 2)
+    assert "from the data directory" in train.source
+    (folder / "t10k-images-idx3-ubyte.gz").unlink()
+    with pytest.raises(InputError, match=r"t10k-images-idx3-ubyte\.gz: no such file"):
+        load_dataset("fashion-mnist", "test", data_dir=tmp_path)
+
+
+def test_shipped_clothes_begin_the_published_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The subset is the beginning of Debian's copy of the published files, where that is installed."""
+    full = load_dataset("fashion-mnist", "test")
+    if "Debian" not in full.source:
+        pytest.skip("Debian's package dataset-fashion-mnist is not installed")
+    assert len(full.labels) == 10_000
+    monkeypatch.setattr("pillarsim.workloads.datasets._DEBIAN", Path("absent"))
+    shipped = load_dataset("fashion-mnist", "test")
+    np.testing.assert_array_equal(full.images[:1500], shipped.images)
+    np.testing.assert_array_equal(full.labels[:1500], shipped.labels)
+
+
+def test_licence_of_the_clothes_is_shipped(root: Path) -> None:
+    """The MIT notice stands beside the images, and all of it stays below 4 MB."""
+    folder = root / "workloads" / "data" / "fashion_mnist"
+    assert "Copyright (c) 2017 Zalando SE" in (folder / "LICENSE").read_text(encoding="utf-8")
+    assert sum(file.stat().st_size for file in folder.iterdir()) < 4e6
+
+
 def test_unknown_dataset_names_the_nearest() -> None:
     """A wrong name gets the nearest valid one."""
     with pytest.raises(InputError, match=r"unknown dataset 'minst'.*mnist"):

@@ -6,6 +6,8 @@ every claim rests on assumed parameters: they are chosen once, in `array`, and p
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pillarsim.reproduce.chen2021 import claims, closed, trends
 from pillarsim.reproduce.chen2021.array import Wires
 from pillarsim.reproduce.chen2021.pictures import draw
@@ -20,7 +22,7 @@ REFERENCE = (
 _PRESET = "preset vrram_finger_8layer (assumed there)"
 
 
-def simulate(quick: bool, progress: Progress) -> Result:
+def simulate(quick: bool, progress: Progress, data_dir: Path | None = None) -> Result:
     """Solve all arrays and decide claims e1 to e6 and the derived tables d1 to d3."""
     line_axes, square_axes = (trends.QUICK_LINE, trends.QUICK_SQUARE) if quick else (trends.LINE, trends.SQUARE)
     line = trends.solve_grid(line_axes, False, progress)
