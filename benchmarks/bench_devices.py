@@ -3,8 +3,10 @@
 programming: write-verify of every cell of a network of 11 million weights in 8 cells each, in one call: 4 levels, 2-bit
 cells of 1 MOhm to 50 kOhm, log-normal error 0.13 (LRS) and 0.74 (HRS), tolerance 1 uS, at most 20 pulses. Asked: under
 10 s on two threads (aim 5 s) and memory bounded: of cells and outcome, and little besides.
+pulses: one pulse on each device of 784 x 3000 pairs, all imperfections on, one thread; of weak RESET (Majumdar
+et al. 2021) with reading the resistance too, asked under 0.5 s, of the other models without.
 Wall times, the best of the repeats. Peak memory is that of the process less what it held before (VmHWM, Linux).
-Run: python benchmarks/bench_devices.py [--repeats K] [--sections programming] [--json -]
+Run: python benchmarks/bench_devices.py [--repeats K] [--sections programming,pulses] [--json -]
 """
 
 from __future__ import annotations
@@ -21,8 +23,11 @@ from typing import Any
 import torch
 from tabulate import tabulate
 
+from pillarsim.arch.chip.load import load_card
+from pillarsim.arch.device import device_of
 from pillarsim.devices.cells import CellStates, WriteRule, write_cells
 from pillarsim.devices.programming_error import LogNormalError
+from pillarsim.devices.pulses import resistance_ohm
 
 Row = dict[str, Any]
 
@@ -30,6 +35,8 @@ WEIGHTS, CELLS_A_WEIGHT, LEVELS = 11_000_000, 8, 4
 G_MIN_S, G_MAX_S = 1e-6, 20e-6
 BYTES_A_CELL = 1 + 4 + 4 + 1  # level in; conductance, pulses, failed out
 ASKED_S, AIM_S = 10.0, 5.0
+PAIRS = 784 * 3000 * 2  # devices of the first layer of a 784-3000-10 network in pairs
+ASKED_PULSE_S = 0.5
 ASKED_BESIDE_MB = 50.0  # besides cells and outcome; assumed
 
 
@@ -75,7 +82,23 @@ def programming(repeats: int) -> list[Row]:
     ]
 
 
-SECTIONS: dict[str, Callable[[int], list[Row]]] = {"programming": programming}
+def pulses(repeats: int) -> list[Row]:
+    """One pulse on every device of a layer of pairs, for each pulse model that a shipped card has."""
+    rows = []
+    for name in ("majumdar2021", "pt_hfo2_ti_tin", "neurosim_analog", "pcm_nandakumar_2018", "stanford_pku"):
+        device = device_of(load_card(name).card)
+        assert device.update is not None
+        devices = device.pulse(device.fresh(PAIRS, device.update.imperfections, 1), 1)
+        taken = best(lambda device=device, devices=devices: device.pulse(devices, 1), repeats)  # type: ignore[misc]
+        rows.append(row(f"pulses: {name}, {PAIRS / 1e6:.3g} million devices, s", taken))
+        if name == "majumdar2021":
+            after = device.pulse(devices, 1)
+            read = best(lambda after=after: resistance_ohm(after), repeats)  # type: ignore[misc]
+            rows.append(row("pulses: the same with its resistance, s", taken + read, f"< {ASKED_PULSE_S:g}"))
+    return rows
+
+
+SECTIONS: dict[str, Callable[[int], list[Row]]] = {"programming": programming, "pulses": pulses}
 
 
 def in_child(section: str, repeats: int) -> list[Row]:

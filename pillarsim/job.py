@@ -1,6 +1,6 @@
 """The main job from Python: the stages of a run, each given only the parts that it depends on.
 
-chip.yaml + network -> compile -> program -> age -> solve circuits -> evaluate (values) -> simulate (events) -> cost -> report
+chip.yaml + network -> compile -> program -> age -> solve circuits -> values -> events -> cost -> report
 """
 
 from __future__ import annotations
