@@ -19,6 +19,7 @@ COMMANDS = {
     "check": "Validate a chip file.",
     "array": "Solve array circuits, planar or vertical, from case files.",
     "leakage": "Leakage, read margin and disturb of an array against layers, size, voltage and scheme.",
+    "device": "List, show and sample device cards, and fit them to measurements.",
     "reproduce": "Show a paper's claims beside what is simulated.",
     "init": "Write a commented starter chip file.",
     "schema": "Print the JSON Schema of chip files.",
