@@ -16,7 +16,7 @@ class OutOfRange(ValueError):
 
 def within(name: str, values: Any, low: float, high: float, unit: str) -> None:
     """Raise OutOfRange unless every value (a number, an array or a CPU tensor) lies in [low, high]."""
-    found = np.asarray(values, dtype=np.float64)
+    found = np.asarray(values.detach() if hasattr(values, "detach") else values, dtype=np.float64)
     lowest, highest = low - _ROUNDING * abs(low), high + (_ROUNDING * abs(high) if np.isfinite(high) else 0.0)
     bad = ~((found >= lowest) & (found <= highest))
     if bad.any():

@@ -128,11 +128,11 @@ def save_network(network: Network, path: Path) -> None:
     weights = path.with_suffix(".safetensors")
     partial = path.with_name(f".{path.name}.partial")
     try:
+        partial.write_text(topology_text(network, weights.name), encoding="utf-8")
         write_tensors(
             weights,
             {_tensor_name(layer, key): a for layer in network.layers for key, a in parameters(layer).items()},
         )
-        partial.write_text(topology_text(network, weights.name), encoding="utf-8")
         os.replace(partial, path)
     except OSError as error:
         raise InputError(f"{path}: the network cannot be written: {error.strerror or error}") from error

@@ -20,13 +20,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from pillarsim.arch.chip.load import load_chip
 from pillarsim.arch.errors import InputError
+from pillarsim.mapping import cell_law
 from pillarsim.workloads.checkpoint import TrainingState, dataset_digest, load_state, save_state
 from pillarsim.workloads.datasets import Dataset, dataset_names, load_dataset
 from pillarsim.workloads.forward import forward, tensors
 from pillarsim.workloads.in_loop import with_cells
 from pillarsim.workloads.network import BatchNorm, CellLaw, Conv2d, Layer, Linear, Network, NetworkError, parameters
-from pillarsim.workloads.topology import blank_network, save_parameters, workload_names
+from pillarsim.workloads.topology import blank_network, load_network, save_network, save_parameters, workload_names
 
 __all__ = ["TrainingOptions", "accuracy", "initial_network", "train_software"]
 
@@ -39,13 +41,18 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """How to train. shift: largest shift of an image in pixels, each way, drawn anew for every epoch."""
+    """How to train. shift: largest shift of an image in pixels, each way, drawn anew for every epoch.
+
+    weight_noise: standard deviation of a normal error of the weights of layers with a response, drawn anew for every
+    step, in shares of their weight scale: what programming and levels of cells will do to them.
+    """
 
     epochs: int = 10
     batch: int = 128
     peak_learning_rate: float = 3e-3
     weight_decay: float = 1e-2
     shift: int = 2
+    weight_noise: float = 0.0
 
 
 # What the shipped weights were trained with, seed 0.
@@ -146,7 +153,8 @@ class _Run:
         images, labels = torch.from_numpy(dataset.images), torch.from_numpy(dataset.labels)
         each, total = math.ceil(len(images) / options.batch), 0.0
         for step, batch in enumerate(_batches(len(images), options.batch, self.generator)):
-            logits = forward(self.network, _shifted(images[batch], options.shift, self.generator), self.named)
+            shifted = _shifted(images[batch], options.shift, self.generator)
+            logits = forward(self.network, shifted, self._noisy(options.weight_noise))
             loss = functional.cross_entropy(logits, labels[batch])
             self.optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
@@ -159,11 +167,25 @@ class _Run:
         self.epochs += 1
         return total / len(images)
 
+    def _noisy(self, share: float) -> Mapping[str, Tensor]:
+        """The parameters with errors on the weights of layers with a response; the gradient passes through."""
+        if share == 0:
+            return self.named
+        found = dict(self.named)
+        for name, scale in self._weight_scales():
+            error = torch.randn(found[name].shape, generator=self.generator)
+            found[name] = found[name] + error * (share * scale)
+        return found
+
     def _keep_in_range(self) -> None:
         with torch.no_grad():
-            for layer in self.network.layers:
-                if isinstance(layer, Conv2d | Linear) and layer.response is not None:
-                    self.named[f"{layer.name}.weight"].clamp_(-layer.response.weight_scale, layer.response.weight_scale)
+            for name, scale in self._weight_scales():
+                self.named[name].clamp_(-scale, scale)
+
+    def _weight_scales(self) -> Iterator[tuple[str, float]]:
+        for layer in self.network.layers:
+            if isinstance(layer, Conv2d | Linear) and layer.response is not None:
+                yield f"{layer.name}.weight", layer.response.weight_scale
 
 
 def _start(network: Network, options: TrainingOptions, seed: int, steps_an_epoch: int) -> _Run:
@@ -214,7 +236,11 @@ def _with_parameters(network: Network, named: Mapping[str, Tensor]) -> Network:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Train a shipped topology from scratch and write its weights file; 0 done, 2 bad input."""
+    """Train a network and write its parameters.
+
+    Without --chip: from scratch, into the weights file that the topology names. With it: from the present weights, the
+    chip's cells inside the network, into the files of --save. Status 0: done, 2: bad input.
+    """
     parser = argparse.ArgumentParser(prog="python -m pillarsim.workloads.train", description=main.__doc__)
     parser.add_argument("workload", help=f"a shipped name ({', '.join(workload_names())}) or a topology file")
     parser.add_argument(
@@ -224,37 +250,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--checkpoint", type=Path, help="folder for the state after each epoch; goes on from there")
+    parser.add_argument("--chip", help="a preset or chip file whose cells' law the network is rebuilt around")
+    parser.add_argument("--save", type=Path, metavar="FILE.yaml", help="write topology and weights here")
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(given.threads)
     try:
-        return _train_and_save(given.workload, given.seed, given.epochs, given.data_dir, given.checkpoint)
+        _train_and_save(given)
     except (InputError, NetworkError) as error:
         _log.error("%s", error)
         return 2
+    return 0
 
 
-def _train_and_save(
-    workload: str, seed: int, epochs: int | None, data_dir: Path | None, checkpoint: Path | None
-) -> int:
-    network = initial_network(blank_network(workload), seed)
+def _train_and_save(given: argparse.Namespace) -> None:
+    device = None
+    network = load_network(given.workload) if given.chip else initial_network(blank_network(given.workload), given.seed)
     if network.dataset is None:
-        raise InputError(f"workload '{workload}' names no dataset to train on")
+        raise InputError(f"workload '{given.workload}' names no dataset to train on")
+    if given.chip:
+        if given.save is None:
+            raise InputError("--chip: expected --save too, since the topology that it makes is another one")
+        device = cell_law(load_chip(given.chip).chip.array)
     options = _SHIPPED_OPTIONS.get(network.name, TrainingOptions())
-    options = options if epochs is None else replace(options, epochs=epochs)
-    train, test = (load_dataset(network.dataset, split, None, data_dir) for split in ("train", "test"))
-    trained = train_software(network, train, options, seed, checkpoint=checkpoint)
-    path = save_parameters(trained, workload)
-    _log.info(
-        "%s: %.2f %% of %d test images; written to %s",
-        network.name,
-        100 * accuracy(trained, test),
-        len(test.images),
-        path,
-    )
+    options = options if given.epochs is None else replace(options, epochs=given.epochs)
+    train, test = (load_dataset(network.dataset, split, None, given.data_dir) for split in ("train", "test"))
+    trained = train_software(network, train, options, given.seed, device=device, checkpoint=given.checkpoint)
+    path = given.save
+    if path is None:
+        path = save_parameters(trained, given.workload)
+    else:
+        save_network(trained, path)
+    found, count = 100 * accuracy(trained, test), len(test.images)
+    _log.info("%s: %.2f %% of %d test images; written to %s", network.name, found, count, path)
     largest = max(float(np.abs(array).max()) for layer in trained.layers for array in parameters(layer).values())
     _log.info("largest parameter %.3f", largest)
-    return 0
 
 
 if __name__ == "__main__":

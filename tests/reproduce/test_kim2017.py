@@ -11,7 +11,7 @@ import pytest
 
 from pillarsim.reproduce.claims import Result, as_json
 from pillarsim.reproduce.kim2017 import draw, simulate
-from pillarsim.reproduce.kim2017.claims import Findings, all_claims, mismatch, table_claim, verdict
+from pillarsim.reproduce.kim2017.claims import Findings, all_claims, convolutional_claim, mismatch, table_claim, verdict
 from pillarsim.reproduce.kim2017.plan import Plan, polynomial_chip, poole_frenkel_chip, sinh_chip
 from pillarsim.reproduce.kim2017.runs import Difference, Point, Right, Run, difference
 from tests.near import near
@@ -57,12 +57,16 @@ def test_picture(tiny: Result) -> None:
 
 
 def test_progress_ends_complete() -> None:
-    """Each task's stage counts up to its total."""
+    """Each task's stage counts up to its total; LeNet-5 comes last, and with it claim d2."""
     seen: list[tuple[str, int, int]] = []
-    plan = replace(TINY, tasks=("mnist",), training=80, test=50, seeds=1, epochs=1, retraining=1)
-    simulate(True, lambda stage, done, total: seen.append((stage, done, total)), plan=plan)
-    assert [done for _, done, _ in seen] == list(range(1, 7))
-    assert {total for _, _, total in seen} == {6}
+    plan = replace(TINY, tasks=("mnist",), training=80, test=50, seeds=1, epochs=1, retraining=1, convolutional=1)
+    found = simulate(False, lambda stage, done, total: seen.append((stage, done, total)), plan=plan)
+    assert seen == [
+        *(("mnist: networks on chips", done, 6) for done in range(1, 7)),
+        ("LeNet-5", 0, 1),
+        ("LeNet-5", 1, 1),
+    ]
+    assert [claim.id for claim in found.claims][-1] == "d2"
 
 
 @pytest.mark.parametrize("bv", [0.5, 1.0, 2.0, 4.0, 6.0])
@@ -131,6 +135,9 @@ def _findings(
 def test_claims_hold_where_they_should() -> None:
     """Invented runs as the paper has them."""
     assert all(claim.holds for claim in all_claims([_findings()]))
+    assert convolutional_claim(Point(3.0, _run(0.99, 0.73), _run(0.98, 0.978))).holds
+    assert convolutional_claim(Point(3.0, _run(0.99, 0.99), _run(0.98, 0.978))).holds is False
+    assert convolutional_claim(Point(3.0, _run(0.99, 0.73), _run(0.98, 0.95))).holds is False
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 import torch
 
+from pillarsim.arch.chip.load import load_chip
 from pillarsim.arch.errors import InputError
+from pillarsim.mapping import cell_law
 from pillarsim.workloads.checkpoint import FILE_NAME
 from pillarsim.workloads.datasets import Dataset, load_dataset
 from pillarsim.workloads.in_loop import responds
 from pillarsim.workloads.network import BatchNorm, CellLaw, Conv2d, Flatten, Linear, Network, NetworkError, Relu
-from pillarsim.workloads.train import TrainingOptions, accuracy, initial_network, train_software
+from pillarsim.workloads.topology import load_network
+from pillarsim.workloads.train import TrainingOptions, accuracy, initial_network, main, train_software
 
 SINH = CellLaw("sinh", (("v0_v", 0.25),), 0.75, 1e-6, 9e-6)  # b V_r = 3
 OPTIONS = TrainingOptions(epochs=3, batch=40, shift=1)
@@ -169,3 +172,54 @@ def test_what_cannot_be_trained(few: Dataset) -> None:
     small = Network("small", (1, 8, 8), (conv,), None)
     with pytest.raises(NetworkError, match=r"takes images of \(1, 8, 8\)"):
         train_software(small, few, OPTIONS, 1)
+
+
+def test_weight_noise_is_for_cells_and_changes_nothing_where_it_is_none(few: Dataset) -> None:
+    """Noise acts on layers with a response alone, is drawn from the run's seed, and 0 draws nothing."""
+    noisy = replace(OPTIONS, weight_noise=0.1)
+    plain = train_software(perceptron(), few, OPTIONS, 1)
+    assert train_software(perceptron(), few, noisy, 1).digest == plain.digest
+    with_device = train_software(perceptron(), few, noisy, 1, device=SINH)
+    assert with_device.digest == train_software(perceptron(), few, noisy, 1, device=SINH).digest
+    assert with_device.digest != train_software(perceptron(), few, OPTIONS, 1, device=SINH).digest
+
+
+def test_weight_noise_makes_weights_robust() -> None:
+    """Trained with errors of 20 % of the range, a network keeps more of its accuracy under such errors."""
+    train, test = load_dataset("mnist", "train", 1500), load_dataset("mnist", "test", 1000)
+    options = TrainingOptions(epochs=4, batch=50, shift=0)
+    linear = replace(SINH, name="linear", parameters=())
+    start = train_software(perceptron(), train, options, 1)
+    kept = []
+    for noise in (0.0, 0.2):
+        trained = train_software(start, train, replace(options, weight_noise=noise), 2, device=linear)
+        found = []
+        for seed in range(5):
+            random = np.random.default_rng(seed)
+            layers = tuple(
+                replace(x, weight=(x.weight + _errors(random, x)).astype(np.float32)) if isinstance(x, Linear) else x
+                for x in trained.layers
+            )
+            found.append(accuracy(replace(trained, layers=layers), test))
+        kept.append(float(np.mean(found)))
+    assert kept[1] > kept[0] + 0.01
+
+
+def test_command_line_trains_for_a_chip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """--chip rebuilds a network around the chip's cells and --save writes what `load_network` reads back."""
+    few = {split: load_dataset("mnist", split, 120) for split in ("train", "test")}
+    monkeypatch.setattr("pillarsim.workloads.train.load_dataset", lambda name, split, limit, folder: few[split])
+    folder = tmp_path / "net.yaml"
+    arguments = ["mnist-mlp", "--epochs", "1", "--threads", "1", "--chip", "vrram_finger_8layer"]
+    assert main([*arguments, "--save", str(folder)]) == 0
+    found = load_network(folder)
+    law = cell_law(load_chip("vrram_finger_8layer").chip.array)
+    assert responds(found)
+    assert all(x.response.law == law for x in found.layers if isinstance(x, Linear) and x.response is not None)
+    assert main(arguments) == 2
+    assert main([*arguments[:-1], "no_such_chip", "--save", str(folder)]) == 2
+
+
+def _errors(random: np.random.Generator, layer: Linear) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    assert layer.response is not None
+    return random.normal(0, 0.2 * layer.response.weight_scale, layer.weight.shape)

@@ -17,12 +17,13 @@ from threadpoolctl import threadpool_limits
 from pillarsim.arch.chip import Chip
 from pillarsim.reproduce.claims import Parameter, Result
 from pillarsim.reproduce.kim2017 import plan as plans
-from pillarsim.reproduce.kim2017.claims import Findings, all_claims
+from pillarsim.reproduce.kim2017.claims import Findings, all_claims, convolutional_claim
 from pillarsim.reproduce.kim2017.pictures import draw
 from pillarsim.reproduce.kim2017.plan import (
     CARD_V0,
     CONVERTER_BITS,
     INPUT_BITS,
+    LENET_BV,
     PERMITTIVITY,
     POLYNOMIAL_CARD,
     POLYNOMIAL_TOLERANCE,
@@ -36,20 +37,35 @@ from pillarsim.reproduce.kim2017.plan import (
     poole_frenkel_chip,
     sinh_chip,
 )
-from pillarsim.reproduce.kim2017.runs import BATCH, SEED, Point, Run, Task, first, point, prepare, run_on
+from pillarsim.reproduce.kim2017.runs import (
+    BATCH,
+    SEED,
+    WEIGHT_NOISE,
+    Point,
+    Run,
+    Task,
+    convolutional,
+    first,
+    point,
+    prepare,
+    run_on,
+)
 from pillarsim.reproduce.rows import Progress
 
 __all__ = ["draw", "simulate"]
 
 REFERENCE = (
-    "Kim, Kim, Kim and Kim, neural network reconstruction for crossbars of nonlinear memories, arXiv 1703.10642, 2017; "
-    "ACM JETC 14(2), 2018"
+    "Kim, Kim, Kim and Kim, Deep neural network optimized to resistive memory with nonlinear current-voltage "
+    "characteristics, ACM JETC 14(2), 2018, arXiv 1703.10642"
 )
 _BINARY_IMAGES = 200  # of each task for the immunity of binary inputs, which is exact
 
 
 def simulate(quick: bool, progress: Progress, data_dir: Path | None = None, plan: Plan | None = None) -> Result:
-    """Train and run both networks of each task and decide claims e1 to e8 and d1; `plan` replaces the row's sizes."""
+    """Train and run both networks of each task and decide claims e1 to e8, d1 and (not quick) d2.
+
+    data_dir: as `load_dataset` takes it. plan: other sizes than the row's own.
+    """
     sizes = plan or (plans.QUICK if quick else plans.FULL)
     # Sums of floats must not depend on the machine's cores.
     torch.set_num_threads(1)
@@ -59,12 +75,17 @@ def simulate(quick: bool, progress: Progress, data_dir: Path | None = None, plan
             task = prepare(name, sizes, sinh_chip(1.0), data_dir)
             sources += [task.train.source, task.test.source]
             found.append(_findings(task, sizes, progress))
+        claims = all_claims(found)
+        if sizes.convolutional:
+            progress("LeNet-5", 0, 1)
+            claims += (convolutional_claim(convolutional(sizes, sinh_chip(READ_V / LENET_BV), data_dir)),)
+            progress("LeNet-5", 1, 1)
     return Result(
         name="kim2017",
         reference=REFERENCE,
         quick=quick,
         parameters=_parameters(sizes, sources),
-        claims=all_claims(found),
+        claims=claims,
         series={key: columns for one in found for key, columns in _series(one).items()},
     )
 
@@ -131,7 +152,8 @@ def _parameters(plan: Plan, sources: list[str]) -> tuple[Parameter, ...]:
         Parameter(
             "training",
             f"{plan.epochs} epochs of products, then {plan.retraining} with the cells' law (conventional: linear, "
-            f"the same ranges and draws), up to {plan.training} images, batch {BATCH}",
+            f"the same ranges and draws; {100 * WEIGHT_NOISE:g} % noise on weights), up to {plan.training} images, "
+            f"batch {BATCH}",
             ours,
         ),
         Parameter("images", f"up to {plan.test} of each test split", "; ".join(sources)),

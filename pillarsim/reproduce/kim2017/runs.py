@@ -17,14 +17,16 @@ from pillarsim.arch.compute.program import placement_levels, program
 from pillarsim.arch.compute.reading import read_rule
 from pillarsim.devices.streams import stream_seed
 from pillarsim.mapping import cell_law, compile_network
-from pillarsim.reproduce.kim2017.plan import Plan, perceptron
+from pillarsim.reproduce.kim2017.plan import LENET_BV, LENET_SEEDS, LENET_TEST, Plan, perceptron
 from pillarsim.workloads.datasets import Dataset, load_dataset
 from pillarsim.workloads.forward import forward
 from pillarsim.workloads.network import CellLaw, Network
+from pillarsim.workloads.topology import load_network
 from pillarsim.workloads.train import TrainingOptions, initial_network, train_software
 
 SEED = 2017  # our choice, made once
 BATCH, SHIFT = 64, 1  # images a step; pixels that images are shifted in training; our choice
+WEIGHT_NOISE = 0.03  # of the weight range, in training: 2 % of levels, 2 % of write-verify, as on the sinh chip
 CALIBRATION = 256  # training images that set the converters' ranges, as the preset
 
 Right = NDArray[np.bool_]
@@ -100,7 +102,7 @@ def prepare(name: str, plan: Plan, chip: Chip, data_dir: Path | None) -> Task:
         TrainingOptions(epochs=plan.epochs, batch=BATCH, shift=SHIFT),
         SEED,
     )
-    retraining = TrainingOptions(epochs=plan.retraining, batch=BATCH, shift=SHIFT)
+    retraining = TrainingOptions(epochs=plan.retraining, batch=BATCH, shift=SHIFT, weight_noise=WEIGHT_NOISE)
     linear = replace(cell_law(chip.array), name="linear", parameters=())
     return Task(name, train, test, start, retrained(start, train, retraining, linear), retraining)
 
@@ -163,3 +165,15 @@ def point(task: Task, at: float, chip: Chip, plan: Plan) -> Point:
     """Reconstruct the task for a chip and run both networks on it."""
     both = (task.conventional, reconstruct(task, chip))
     return Point(at, *(run_on(task, network, chip, plan.seeds, plan.threads) for network in both))
+
+
+def convolutional(plan: Plan, chip: Chip, data_dir: Path | None) -> Point:
+    """The shipped LeNet-5, trained on for products and for the chip's cells, both on the chip."""
+    network = load_network("mnist-lenet5")
+    train, test = first_images("mnist", plan, data_dir)
+    options = TrainingOptions(epochs=plan.convolutional, batch=BATCH, shift=SHIFT, weight_noise=WEIGHT_NOISE)
+    linear = replace(cell_law(chip.array), name="linear", parameters=())
+    task = Task(
+        "mnist-lenet5", train, first(test, LENET_TEST), network, retrained(network, train, options, linear), options
+    )
+    return point(task, LENET_BV, chip, replace(plan, seeds=LENET_SEEDS))
