@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pillarsim.arch.chip.ageing import ArrheniusLoss, CellRetention, PowerLawDrift, Relaxation
 from pillarsim.arch.chip.cell import CellCard
+from pillarsim.arch.chip.load import load_card
 from pillarsim.arch.chip.written import LevelError, Quantiles, StatePair, TelegraphNoise
 from pillarsim.arch.pulse_models import pulse_model
 from pillarsim.devices import endurance, noise, retention, temperature
@@ -11,6 +14,11 @@ from pillarsim.devices.device import Device
 from pillarsim.devices.programming_error import LogNormalError, PolynomialError, ProgrammingError, QuantileError
 
 CARD_K = 300.0  # K, temperature at which a card's states hold where it says nothing, assumed
+
+
+def load_device(card: str | Path) -> Device:
+    """Return the device of a card: a path or a shipped name. Raises InputError with file:line and key."""
+    return device_of(load_card(card).card)
 
 
 def device_of(card: CellCard) -> Device:
