@@ -109,9 +109,9 @@ def retention_model(section: CellRetention) -> retention.Retention:
             return retention.PowerLawDrift(section.hrs, section.lrs, section.spread, section.since, reach)
         case Relaxation():
             return retention.Relaxation(
-                tuple(section.conductance),
-                tuple(section.shift),
-                tuple(section.spread),
+                tuple(section.probabilities),
+                tuple(knot.conductance for knot in section.knots),
+                tuple(tuple(knot.after) for knot in section.knots),
                 section.time,
                 section.temperature,
                 section.onset,

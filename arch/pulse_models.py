@@ -20,9 +20,10 @@ from pillarsim.devices.pulses.window import Window
 _NM = 1e9  # nanometres a metre
 
 
-def pulse_model(section: card.PulseUpdate, g_min_s: float, g_max_s: float) -> Model[Batch]:
-    """Return the model of a card's section for cells between two conductances, as a read sees them.
+def pulse_model(section: card.PulseUpdate, g_min_s: float, g_max_s: float, read_v: float | None = None) -> Model[Batch]:
+    """Return the model of a card's section for cells between two conductances (S).
 
+    read_v: at which conductances are read, in place of the card's own; it matters to models with a curve inside.
     Raises ValueError for parameters that make no model together, with their names.
     """
     match section:
@@ -65,7 +66,7 @@ def pulse_model(section: card.PulseUpdate, g_min_s: float, g_max_s: float) -> Mo
         case card.PhaseChange():
             return _phase_change(section)
         case card.StanfordPku():
-            return _stanford_pku(section)
+            return _stanford_pku(section, section.read_voltage if read_v is None else read_v)
         case card.WeakReset():
             return _weak_reset(section)
 
@@ -87,7 +88,7 @@ def _phase_change(section: card.PhaseChange) -> Pcm:
     )
 
 
-def _stanford_pku(section: card.StanfordPku) -> StanfordPku:
+def _stanford_pku(section: card.StanfordPku, read_v: float) -> StanfordPku:
     return StanfordPku(
         g0_nm=section.decay_length * _NM,
         v0_v=section.decay_voltage,
@@ -106,7 +107,7 @@ def _stanford_pku(section: card.StanfordPku) -> StanfordPku:
         set_v=section.set_voltage,
         reset_v=section.reset_voltage,
         width_s=section.pulse,
-        read_v=section.read_voltage,
+        read_v=read_v,
     )
 
 

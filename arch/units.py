@@ -120,6 +120,15 @@ def show_quantity(value: float, unit: str) -> str:
     return f"{value / 10.0**exponent:.3g} {prefixes[exponent]}{unit}"
 
 
+def show_time(seconds: float) -> str:
+    """Return a time as people say it, to three digits: ``30 days``, ``2 h``, ``50 ns``; for messages."""
+    for name in ("year", "day", "h", "min"):
+        if seconds >= _LONG_TIMES[name]:
+            count = seconds / _LONG_TIMES[name]
+            return f"{count:.3g} {name}{'s' if name in ('year', 'day') and count != 1 else ''}"
+    return show_quantity(seconds, "s")
+
+
 def unit_of(text: object) -> str | None:
     """Return the SI unit of a quantity as people write it (``1 GHz`` -> ``Hz``); None for anything else."""
     match = _QUANTITY.match(text) if isinstance(text, str) else None

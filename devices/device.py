@@ -23,7 +23,11 @@ from pillarsim.devices.noise import SlowTelegraph, noisy_read_s
 from pillarsim.devices.programming_error import LogNormalError, ProgrammingError
 from pillarsim.devices.pulses.batch import Batch
 from pillarsim.devices.pulses.interface import Model, conductance_s, fresh, pulse
+from pillarsim.devices.pulses.linear_step import LinearStep
+from pillarsim.devices.pulses.neurosim import NeuroSim
 from pillarsim.devices.pulses.program import program
+from pillarsim.devices.pulses.soft_bounds import SoftBounds
+from pillarsim.devices.pulses.stochastic_binary import StochasticBinary
 from pillarsim.devices.ranges import OutOfRange
 from pillarsim.devices.retention import Retention
 from pillarsim.devices.streams import generator, stream_seed
@@ -41,6 +45,18 @@ class _Targets(CellStates):
 
     def targets_s(self) -> NDArray[np.float64]:
         return np.asarray(self.given_s)
+
+
+def worn_model(update: Model[Batch] | None, g_min_s: float) -> Model[Batch] | None:
+    """Return a pulse model whose window begins at `g_min_s`; raises OutOfRange where it has conductances of its own."""
+    match update:
+        case None:
+            return None
+        case SoftBounds() | LinearStep() | NeuroSim():
+            return replace(update, window=replace(update.window, g_min_s=g_min_s))
+        case StochasticBinary():
+            return replace(update, g_low_s=g_min_s)
+    raise OutOfRange(f"cycles: expected 0, since wear is not modelled for pulses of {type(update).__name__}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +108,7 @@ class Device:
         if self.endurance is None:
             raise OutOfRange("cycles: expected 0, since the card states no endurance")
         low, high = self.endurance.window(self.g_min_s, self.g_max_s, cycles)
-        return replace(self, g_min_s=low, g_max_s=high)
+        return replace(self, g_min_s=low, g_max_s=high, update=worn_model(self.update, low))
 
     def program(
         self, targets_s: torch.Tensor, rule: WriteRule, imperfections: Iterable[str], seed: int
@@ -162,7 +178,8 @@ class Device:
             factor = self.activation.factor(conductance, self.g_min_s, self.g_max_s, temperature_k)
             conductance = conductance * factor
         slope = self.law.slope_from(conductance, self.stated_v, self.stated_k)
-        current: torch.Tensor = self.law.current_a(slope, volts, temperature_k)
+        # The curve's shape is that of the card's temperature; what follows temperature is `activation` alone.
+        current: torch.Tensor = self.law.current_a(slope, volts, self.stated_k)
         if self.read_noise > 0 and "read_noise" in chosen:
             current = noisy_read_s(current, self.read_noise, stream_seed(seed, "device"), 0)
         return current

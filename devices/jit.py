@@ -30,5 +30,5 @@ def _jit(function: Function, fastmath: bool | set[str]) -> Function:
     try:
         return jit(cache=True)
     except RuntimeError as error:  # no folder to keep compiled code in
-        log.warning("compiled code is not kept between runs: %s", error)
+        log.info("compiled code is not kept between runs: %s", error)
         return jit(cache=False)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
+from pillarsim.devices.in_series import alone_s, in_series_s
 from pillarsim.devices.ranges import within
 
 Array = NDArray[np.float64]
@@ -191,6 +192,27 @@ class QuantileError:
         table = np.asarray(self.conductances_s) / np.asarray(self.targets_s)[:, None]
         after = np.minimum(row + 1, len(table) - 1)
         return np.asarray((1 - share) * table[row, column] + share * table[after, column])
+
+
+@dataclass(frozen=True)
+class InSeries:
+    """The error of a cell as it is seen through a resistance in series; targets and conductances are those seen."""
+
+    cell: ProgrammingError
+    ohm: float
+
+    def cdf(self, target_s: Values, conductance_s: Values) -> Array:
+        """Probability of at most `conductance_s`, which is certain from 1 / ohm on."""
+        found = np.asarray(conductance_s, dtype=np.float64)
+        reached = found * self.ohm >= 1
+        inside = self.cell.cdf(alone_s(target_s, self.ohm), alone_s(np.where(reached, 0.0, found), self.ohm))
+        return np.where(reached, 1.0, inside)
+
+    def quantile_s(self, target_s: Values, probability: Values) -> Array:
+        """Conductance that is not exceeded with `probability`; 1 / ohm where the cell's own has no limit."""
+        found = self.cell.quantile_s(alone_s(target_s, self.ohm), probability)
+        with np.errstate(invalid="ignore"):
+            return np.where(np.isinf(found), 1 / self.ohm, in_series_s(found, self.ohm))
 
 
 # HfO2, sigma_G[uS] = 4.782321 - 0.009107 G[uS], fitted from 50 to 225 uS; Milo et al., IRPS 2021

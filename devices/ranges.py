@@ -20,7 +20,7 @@ def within(name: str, values: Any, low: float, high: float, unit: str) -> None:
     lowest, highest = low - _ROUNDING * abs(low), high + (_ROUNDING * abs(high) if np.isfinite(high) else 0.0)
     bad = ~((found >= lowest) & (found <= highest))
     if bad.any():
-        raise OutOfRange(f"{name}: expected {low:.4g} to {high:.4g} {unit}, found {found[bad].flat[0]:.4g} {unit}")
+        raise OutOfRange(f"{name}: expected {low:.6g} to {high:.6g} {unit}, found {found[bad].flat[0]:.6g} {unit}")
 
 
 def check_states(g_min_s: float, g_max_s: float) -> None:

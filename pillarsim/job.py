@@ -40,7 +40,7 @@ from pillarsim.arch.simulate import simulate, simulate_programming
 from pillarsim.devices.streams import generator, stream_seed
 from pillarsim.mapping import compile_network
 from pillarsim.report.build import Accuracy, RunResults, build_report
-from pillarsim.report.cautions import cautions
+from pillarsim.report.cautions import cautions, write_cautions
 from pillarsim.report.format import plural
 from pillarsim.report.provenance import versions
 from pillarsim.workloads.datasets import Dataset, TooFewImages, load_dataset
@@ -184,7 +184,10 @@ def _stages(chip: Chip, digest: str, network: Network, options: RunOptions, prog
         components=components,
         ir_drop=drop,
         sampled=arrays.sampled,
-        warnings=cautions(chip.array, drop, components, arrays.sampled),
+        warnings=(
+            *cautions(chip.array, drop, components, arrays.sampled),
+            *write_cautions(chip.array, chip.write, chip.bits_per_cell, written),
+        ),
         options=_options_json(options, calibration, test),
         seed=options.seed,
         versions=versions(),

@@ -16,6 +16,7 @@ from pillarsim.arch.chip.cell import CellCard, auto_bits_per_cell
 from pillarsim.arch.chip.hierarchy import ROLES, Buffer, Bus, Level, Mapping, Mesh, OffChip, Part, Tile
 from pillarsim.arch.chip.operation import Idle, Input, Neuron, Readout, Verify, Weights, Write
 from pillarsim.arch.chip.technology import Supply, Technology
+from pillarsim.arch.units import show_quantity, show_time
 
 __all__ = [
     "ROLES", "Access", "Array", "Buffer", "Bus", "CellCard", "Chip", "Hardware", "Idle", "Input", "Level", "Mapping",
@@ -59,7 +60,7 @@ class Hardware(Section):
                 f"(the cell has {self.array.cell.levels} levels), found {self.bits_per_cell}"
             )
         self._check_binary_inputs()
-        self._check_pulses()
+        self._check_writes()
         if self.readout.neuron is not None and self.weights.accumulate_bits == "analog":
             raise ValueError(
                 "weights.accumulate_bits: expected 'digital' with integrate_and_fire (counters add the bits)"
@@ -84,13 +85,30 @@ class Hardware(Section):
             raise ValueError("write.scheme: expected 'isolated' for cells with an access transistor")
         return self
 
-    def _check_pulses(self) -> None:
-        """Incremental pulses need a verify read to stop at."""
-        cell = self.array.cell
-        if cell.programming == "pulses" and self.write.verify is None:
+    def _check_writes(self) -> None:
+        """What a card says of programming, and the chip's write circuit."""
+        cell, write = self.array.cell, self.write
+        if cell.verified and write.verify is not None:
+            raise ValueError(
+                "write.verify: expected null with this cell, whose card (array.cell) states what write-verify left"
+            )
+        if cell.programming == "trials" or cell.pulse_update is None:
+            return
+        if write.verify is None:
             raise ValueError("write.verify: expected with array.cell.programming 'pulses', which stop at a verify read")
-        if cell.programming == "pulses" and (cell.stuck.lrs or cell.stuck.hrs):
-            raise ValueError("array.cell.stuck: expected none with array.cell.programming 'pulses'")
+        if cell.pulse_update.model != "stanford_pku":
+            return
+        own = cell.pulse_update
+        pulses = [("write", write.voltage, write.pulse, own.set_voltage)]
+        if write.reset is not None:
+            pulses.append(("write.reset", write.reset.voltage, write.reset.pulse, own.reset_voltage))
+        for key, volts, seconds, wanted in pulses:
+            for name, found, expected, unit in (("voltage", volts, wanted, "V"), ("pulse", seconds, own.pulse, "s")):
+                if abs(found - expected) > 1e-9 * expected:
+                    raise ValueError(
+                        f"{key}.{name}: expected {show_quantity(expected, unit)}, as array.cell.pulse_update has it, "
+                        f"found {show_quantity(found, unit)}"
+                    )
 
     def _check_binary_inputs(self) -> None:
         """Select lines know two inputs, 0 and the read voltage; nonlinear cells take more only as pairs, ideal wires.
@@ -157,6 +175,17 @@ class Chip(Hardware):
     def _cells_that_age(self) -> Self:
         if self.retention is not None and self.array.cell.retention is None:
             raise ValueError("retention: expected not with this cell, whose card (array.cell) has no retention")
+        if self.retention is not None and self.array.cell.retention is not None:
+            age, card = self.retention, self.array.cell.retention
+            if age.time > card.longest:
+                limit = show_time(card.longest)
+                raise ValueError(f"retention.time: expected at most {limit}, what the cell's card covers")
+            if not card.coldest <= age.temperature <= card.hottest:
+                limits = f"{card.coldest:g} K to {card.hottest:g} K"
+                raise ValueError(
+                    f"retention.temperature: expected {limits}, what the cell's card covers, "
+                    f"found {age.temperature:g} K"
+                )
         return self
 
     @property

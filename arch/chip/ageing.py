@@ -13,12 +13,11 @@ from pillarsim.arch.units import (
     Age,
     Conductance,
     ConductanceOrZero,
+    Fraction,
     Ratio,
     SignedConductance,
     Temperature,
 )
-
-_Table = Annotated[list[SignedConductance], Field(min_length=2)]
 
 
 class Retention(Section):
@@ -58,26 +57,41 @@ class PowerLawDrift(_Reach):
     since: Age = Field(gt=0, description="Time after programming to which the conductances belong")
 
 
+class RelaxedCells(Section):
+    """Measured conductances of cells that started at one conductance, in the order of the table's probabilities."""
+
+    conductance: ConductanceOrZero = Field(description="Before")
+    after: Annotated[list[ConductanceOrZero], Field(min_length=2)]
+
+
 class Relaxation(_Reach):
-    """Shift and spread against conductance, measured once; over time as ln(1 + t/onset), Arrhenius over temperature."""
+    """Quantiles of the conductance after a stated time, by conductance before: the change of a cell, linear between.
+
+    Mean change over time as f = ln(1 + t/onset), deviation from it as its root, Arrhenius over temperature.
+    """
 
     model: Literal["relaxation"]
-    conductance: Annotated[list[ConductanceOrZero], Field(min_length=2)]
-    shift: _Table = Field(description="Mean change of the conductance")
-    spread: Annotated[list[ConductanceOrZero], Field(min_length=2)] = Field(
-        description="Standard deviation that it adds"
-    )
-    time: Age = Field(gt=0, description="At which shift and spread were measured")
-    temperature: Temperature = Field(description="At which shift and spread were measured")
+    probabilities: Annotated[list[Fraction], Field(min_length=2)]
+    knots: Annotated[list[RelaxedCells], Field(min_length=2)]
+    time: Age = Field(gt=0, description="At which the knots were measured")
+    temperature: Temperature = Field(description="At which the knots were measured")
     onset: Age = Field(gt=0, description="Time from which the change grows with the logarithm")
     activation: ActivationEnergy
 
     @model_validator(mode="after")
     def _sound(self) -> Relaxation:
-        if not len(self.conductance) == len(self.shift) == len(self.spread):
-            raise ValueError("conductance, shift, spread: expected lists of one length")
-        if any(a >= b for a, b in pairwise(self.conductance)):
-            raise ValueError("conductance: expected to rise")
+        chances = self.probabilities
+        if chances[0] != 0 or chances[-1] != 1 or any(a >= b for a, b in pairwise(chances)):
+            raise ValueError("probabilities: expected to rise from 0 to 1")
+        if any(a.conductance >= b.conductance for a, b in pairwise(self.knots)):
+            raise ValueError("knots: expected conductances that rise")
+        for number, knot in enumerate(self.knots, start=1):
+            if len(knot.after) != len(chances):
+                raise ValueError(
+                    f"knots: expected {len(chances)} conductances after, found {len(knot.after)} in knot {number}"
+                )
+            if any(a > b for a, b in pairwise(knot.after)):
+                raise ValueError(f"knots: expected conductances after that do not fall, see knot {number}")
         return self
 
 

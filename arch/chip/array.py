@@ -21,6 +21,7 @@ from pillarsim.arch.units import (
     Voltage,
     show_quantity,
 )
+from pillarsim.devices.in_series import in_series_s
 from pillarsim.devices.polynomial import LARGEST_V, polynomial_conductance_s
 
 
@@ -42,6 +43,9 @@ class LineCapacitance(Section):
     word_line_segment: CapacitanceOrZero = 0.0
     bit_line_segment: CapacitanceOrZero = 0.0
     pillar_segment: CapacitanceOrZero = 0.0
+
+
+_ROUNDING = 1e-9  # of a limit: a state that rounding pushed past it is still covered
 
 
 class Access(Section):
@@ -182,6 +186,23 @@ class Array(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _covered(self) -> Array:
+        """The card's fits and tables hold for its states, as the read voltage and wear leave them."""
+        (low, high), cell = self.cell_range, self.cell
+        ranges = {}
+        if cell.level_error is not None:
+            ranges["level_error"] = cell.level_error.lowest, cell.level_error.highest
+        if cell.quantiles is not None:
+            ranges["quantiles"] = cell.quantiles.levels[0].target, cell.quantiles.levels[-1].target
+        for name, (lowest, highest) in ranges.items():
+            if low < lowest * (1 - _ROUNDING) or high > highest * (1 + _ROUNDING):
+                raise ValueError(
+                    f"cell.{name}: it covers {lowest * 1e6:.6g} to {highest * 1e6:.6g} uS; the cell's states, "
+                    f"read at {self.read_voltage:g} V, are {low * 1e6:.6g} to {high * 1e6:.6g} uS"
+                )
+        return self
+
     @property
     def read_mode(self) -> str | None:
         """What carries the inputs of a vertical array; None of a planar one."""
@@ -227,17 +248,23 @@ class Array(Section):
     @property
     def conductance_range(self) -> tuple[float, float]:
         """(lowest, highest) I / V in siemens at the read voltage, access device included."""
-        low, high = (self.read_conductance_s(ohm) for ohm in (self.hrs, self.cell.lrs))
+        low, high = (in_series_s(cell_s, self.series_resistance) for cell_s in self.cell_range)
         return low, high
+
+    @property
+    def cell_range(self) -> tuple[float, float]:
+        """(lowest, highest) I / V in siemens at the read voltage of the cell alone, after the cycles it has had."""
+        low, high = (self._cell_s(ohm) for ohm in (self.hrs, self.cell.lrs))
+        return low, high
+
+    def _cell_s(self, ohm: float) -> float:
+        """I / V at the read voltage of a cell whose card states `ohm`, alone."""
+        iv = self.cell.iv
+        if iv.model == "polynomial":
+            return polynomial_conductance_s(1 / ohm, self.read_voltage)
+        return iv.rise(self.read_voltage) / iv.rise(iv.stated_at) / ohm
 
     @property
     def hrs(self) -> float:
         """Ohms of the high-resistance state, after the cycles that the cells have had."""
         return self.cell.hrs_after(self.cycles)
-
-    def read_conductance_s(self, ohm: float) -> float:
-        """I / V at the read voltage of a cell whose card states `ohm`, access device included."""
-        iv = self.cell.iv
-        if iv.model == "polynomial":
-            return polynomial_conductance_s(1 / ohm, self.read_voltage)
-        return iv.rise(self.read_voltage) / iv.rise(iv.stated_at) / (ohm + self.series_resistance)

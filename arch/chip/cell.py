@@ -16,6 +16,7 @@ from pillarsim.arch.units import Ratio, Resistance, show_quantity
 from pillarsim.devices.endurance import Endurance
 from pillarsim.devices.polynomial import HIGHEST_S, LOWEST_S
 
+LEAST_OHM = 0.1  # Ohm, far below any cell: beyond, single-precision conductances and currents lose their meaning
 _ERRORS = ("programming_error", "level_error", "quantiles")
 
 
@@ -41,6 +42,10 @@ class CellCard(Section):
     )
     level_error: LevelError | None = None
     quantiles: Quantiles | None = None
+    verified: bool = Field(
+        default=False,
+        description="level_error and quantiles are what write-verify left: a chip must not verify once more",
+    )
     read_noise: Ratio = Field(
         default=0.0, le=1, description="Standard deviation of a cell's current in one read, relative"
     )
@@ -62,6 +67,8 @@ class CellCard(Section):
 
     @model_validator(mode="after")
     def _order(self) -> CellCard:
+        if self.lrs < LEAST_OHM:
+            raise ValueError(f"lrs: expected at least {LEAST_OHM:g} Ohm, found {show_quantity(self.lrs, 'Ohm')}")
         if self.hrs <= self.lrs:
             raise ValueError(
                 f"hrs: expected above lrs ({show_quantity(self.lrs, 'Ohm')}), found {show_quantity(self.hrs, 'Ohm')}"
@@ -86,6 +93,13 @@ class CellCard(Section):
             raise ValueError(f"{given[1]}: expected not beside {given[0]}: one of {', '.join(_ERRORS)}")
         if given and self.programming == "pulses":
             raise ValueError(f"{given[0]}: expected not with programming 'pulses', whose errors are pulse_update's own")
+        if self.programming == "pulses" and (self.stuck.lrs or self.stuck.hrs):
+            raise ValueError("stuck: expected none with programming 'pulses'")
+        if self.verified and self.level_error is None and self.quantiles is None:
+            raise ValueError("verified: expected only with level_error or quantiles")
+        own = self.pulse_update is not None and self.pulse_update.model in ("pcm", "stanford_pku", "weak_reset")
+        if own and self.programming == "pulses" and self.endurance is not None:
+            raise ValueError("endurance: expected not with programming 'pulses' of a model with its own conductances")
         return self
 
     def hrs_after(self, cycles: float) -> float:

@@ -146,6 +146,7 @@ def _expected(finding: Mapping[str, Any], value: object) -> str:
     if kind in _BOUNDS:
         words, name = _BOUNDS[kind]
         unit = unit_of(value)
+        unit = "K" if unit == "C" else unit  # no key is a charge; limits of temperatures are absolute
         bound = f"{context[name]:g}" if unit is None else show_quantity(context[name], unit)
         return f"expected {words} {bound}"
     if kind == "literal_error":

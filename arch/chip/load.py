@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from pillarsim.arch.chip import CellCard, Chip, chip_from_data
 from pillarsim.arch.chip.explain import explain
-from pillarsim.arch.chip.merge import at, combine, lookup, overlay, without
+from pillarsim.arch.chip.merge import at, combine, lookup, other_models, overlay, without
 from pillarsim.arch.errors import InputError
 from pillarsim.arch.presets import Kind, find_preset, shown_name
 from pillarsim.arch.reader import Document, Key, KeyPath, dotted, leaves, parse_value, read_yaml
@@ -194,10 +194,15 @@ def _part(document: Document, prefix: KeyPath) -> Document:
 def _with_sets(document: Document, files: tuple[str, ...], sets: Sequence[str]) -> tuple[Document, tuple[str, ...]]:
     """Return `document` with every ``a.b.c=value`` of `sets` over it, later ones over earlier ones."""
     combined = Document(name=document.name, data={}, places={(): document.where(())}, sources={})
+    cards: tuple[str, ...] = ()
+    replaced: frozenset[KeyPath] = frozenset()
     for text in sets:
-        combined = combine(combined, _set_document(text, document))
+        # A card is read where it is named, so that a later option changes that card.
+        option, read, swapped = _with_cell(_set_document(text, document), Path())
+        gone = [*other_models(combined.data, option.data), *swapped]
+        combined = combine(without(combined, gone), option)
+        cards, replaced = (*cards, *read), replaced | swapped
     combined = Document(document.name, combined.data, {**combined.places, (): document.where(())}, combined.sources)
-    combined, cards, replaced = _with_cell(combined, Path())
     return overlay(document, combined, replaced), (*files, *cards)
 
 

@@ -83,10 +83,7 @@ def moot(base: Mapping[Key, Any], child: Mapping[Key, Any]) -> Iterator[KeyPath]
         chosen = lookup(child, choice)
         if chosen is not None and chosen != (lookup(base, choice) or default):
             yield from (choice[:-1] + member for member in members)
-    for section in _MODELLED:
-        model, before = (lookup(data, (*section, "model")) for data in (child, base))
-        if None not in (model, before) and model != before:
-            yield from ((*section, key) for key in lookup(base, section))
+    yield from other_models(base, child)
     if lookup(child, _MODEL) not in (None, lookup(base, _MODEL)):
         yield ("readout", "rate")
     tile, tile_child = base.get("tile"), child.get("tile")
@@ -98,6 +95,14 @@ def moot(base: Mapping[Key, Any], child: Mapping[Key, Any]) -> Iterator[KeyPath]
                     written = lookup(child, (*path, role))
                     if role in level and not isinstance(written, dict):
                         yield (*path, role)
+
+
+def other_models(base: Mapping[Key, Any], child: Mapping[Key, Any]) -> Iterator[KeyPath]:
+    """Yield the key paths of a card's sections in `base` that belong to another model than `child` names."""
+    for section in _MODELLED:
+        model, before = (lookup(data, (*section, "model")) for data in (child, base))
+        if None not in (model, before) and model != before:
+            yield from ((*section, key) for key in lookup(base, section))
 
 
 def lookup(data: Any, path: KeyPath) -> Any:

@@ -114,19 +114,19 @@ class StanfordPku(Section):
     """The Stanford-PKU compact model: a filament gap moved by the field and the temperature of the pulse."""
 
     model: Literal["stanford_pku"]
-    decay_length: Length = Field(description="g0: of the current over the gap")
-    decay_voltage: Voltage = Field(description="V0 of the current's sinh")
-    current: CurrentOrZero = Field(gt=0, description="I0")
+    decay_length: Length = Field(ge=1e-11, le=1e-8, description="g0: of the current over the gap")
+    decay_voltage: Voltage = Field(ge=0.05, description="V0 of the current's sinh")
+    current: CurrentOrZero = Field(ge=1e-12, description="I0")
     velocity: float = Field(gt=0, le=1e6, description="Vel0 in m/s")
     enhancement: float = Field(gt=0, le=100, description="gamma0: of the field, at gap 0")
     enhancement_fall: float = Field(ge=0, le=100, description="beta: of the enhancement, by the gap in nm cubed")
     activation: ActivationEnergy
-    hop: Length = Field(description="a0: hopping distance")
-    oxide: Length = Field(description="tox: thickness of the oxide")
+    hop: Length = Field(ge=1e-11, le=2e-9, description="a0: hopping distance")
+    oxide: Length = Field(ge=1e-9, le=1e-7, description="tox: thickness of the oxide")
     gap_min: Length
     gap_max: Length
     thermal_resistance: float = Field(ge=0, le=1e9, description="Rth in K/W")
-    ambient: Temperature
+    ambient: Temperature = Field(ge=100, le=600)
     c2c_gap: Length = Field(description="Standard deviation of the gap at each pulse and of its limits over devices")
     set_voltage: Voltage
     reset_voltage: Voltage

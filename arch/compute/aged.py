@@ -2,7 +2,8 @@
 
     programmed -> retention (time, storage temperature) -> slow telegraph noise -> thermal activation -> read
 
-Cells are written at the temperature for which their card holds; converters keep the ranges of the written levels.
+All of it happens to the cell behind its access device. Cells are written at the temperature for which their card holds;
+converters keep the ranges of the written levels.
 Left out: ageing by reads, time between layers, reprogramming before the evaluation.
 """
 
@@ -15,6 +16,7 @@ from pillarsim.arch.compute.programmed import ProgrammedLayer
 from pillarsim.arch.device import retention_model, telegraph_noise, thermal_activation
 from pillarsim.arch.errors import InputError
 from pillarsim.arch.placement import Placement
+from pillarsim.devices.in_series import alone_s, in_series_s
 from pillarsim.devices.ranges import OutOfRange
 from pillarsim.devices.streams import generator, stream_seed
 
@@ -51,22 +53,26 @@ def aged_s(
     conductance_s: torch.Tensor, array: Array, retention: Retention | None, temperature_k: float, seed: int
 ) -> torch.Tensor:
     """Return conductances of any shape (S, I / V at the read voltage, access device included) as reads find them."""
-    low, high = array.conductance_range
+    if not changes(array.cell, retention):
+        return conductance_s
+    low, high = array.cell_range
+    cells_s: torch.Tensor = alone_s(conductance_s, array.series_resistance)
     if retention is not None and array.cell.retention is not None:
         model = retention_model(array.cell.retention)
         try:
-            conductance_s = model.aged_s(
-                conductance_s, low, high, retention.time, retention.temperature, generator(seed, "retention")
+            cells_s = model.aged_s(
+                cells_s, low, high, retention.time, retention.temperature, generator(seed, "retention")
             )
         except OutOfRange as error:
             raise InputError(f"retention: {error}, which is what the cell's card covers") from None
     telegraph = telegraph_noise(array.cell.telegraph_noise)
     if telegraph is not None:
-        conductance_s = telegraph.shifted_s(conductance_s, telegraph.low(tuple(conductance_s.shape), seed))
+        cells_s = telegraph.shifted_s(cells_s, telegraph.low(tuple(cells_s.shape), seed))
     activation = thermal_activation(array.cell)
     if activation is not None:
         try:
-            conductance_s = conductance_s * activation.factor(conductance_s, low, high, temperature_k)
+            cells_s = cells_s * activation.factor(cells_s, low, high, temperature_k)
         except OutOfRange as error:
             raise InputError(f"technology.temperature: {error}, for the cell's card") from None
-    return conductance_s
+    seen: torch.Tensor = in_series_s(cells_s, array.series_resistance)
+    return seen

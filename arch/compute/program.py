@@ -17,6 +17,7 @@ from pillarsim.arch.errors import InputError
 from pillarsim.arch.placement import Placement
 from pillarsim.arch.pulse_models import pulse_model
 from pillarsim.devices.cells import CellStates, WriteRule, WrittenCells, write_cells
+from pillarsim.devices.programming_error import InSeries
 from pillarsim.devices.pulses.batch import Batch
 from pillarsim.devices.pulses.interface import Model
 from pillarsim.devices.pulses.program import program as program_by_pulses
@@ -35,9 +36,10 @@ class LayerLevels:
 def cell_states(array: Array, bits_per_cell: int) -> CellStates:
     """The levels in use, as a read sees them: in series with the access transistor."""
     low, high = array.conductance_range
-    cell = array.cell
-    error = programming_error(cell, low, high)
-    return CellStates(low, high, 1 << bits_per_cell, error, cell.stuck.hrs, cell.stuck.lrs)
+    cell, ohm = array.cell, array.series_resistance
+    error = programming_error(cell, *array.cell_range)
+    seen = InSeries(error, ohm) if ohm else error
+    return CellStates(low, high, 1 << bits_per_cell, seen, cell.stuck.hrs, cell.stuck.lrs)
 
 
 def write_rule(write: Write) -> WriteRule:
@@ -74,7 +76,7 @@ def program(
 
     Raises InputError where a level lies outside what the cell's card covers.
     """
-    states, rule, update = cell_states(array, bits_per_cell), write_rule(write), update_model(array)
+    states, rule, update = cell_states(array, bits_per_cell), write_rule(write), pulsing(array)
     written = (
         written_cells(layer.name, 0, coded.levels, states, rule, seed, threads, update).conductance_s
         for layer, coded in zip(placement.layers, levels, strict=True)
@@ -82,17 +84,26 @@ def program(
     return tuple(ProgrammedLayer(cells, coded.flipped) for cells, coded in zip(written, levels, strict=True))
 
 
-def update_model(array: Array) -> Model[Batch] | None:
-    """The pulse model by which cells are programmed; None where each write pulse is a new trial.
+@dataclass(frozen=True)
+class Pulsing:
+    """The pulse model by which cells are programmed, and the access resistance (ohm) that its verify reads see."""
+
+    model: Model[Batch]
+    series_ohm: float
+
+
+def pulsing(array: Array) -> Pulsing | None:
+    """How pulses program the cells; None where each write pulse is a new trial.
 
     Raises InputError for parameters of the card that make no model.
     """
     if array.cell.programming == "trials" or array.cell.pulse_update is None:
         return None
     try:
-        return pulse_model(array.cell.pulse_update, *array.conductance_range)
+        model = pulse_model(array.cell.pulse_update, *array.cell_range, read_v=array.read_voltage)
     except ValueError as error:
         raise InputError(f"array.cell.pulse_update: {error}") from None
+    return Pulsing(model, array.series_resistance)
 
 
 def written_cells(
@@ -103,7 +114,7 @@ def written_cells(
     rule: WriteRule,
     seed: int,
     threads: int = 1,
-    update: Model[Batch] | None = None,
+    update: Pulsing | None = None,
 ) -> WrittenCells:
     """Draw what writing one replica of a layer leaves, the same for the values and for the programming."""
     stream = stream_seed(seed, "program", layer, replica)
@@ -112,15 +123,16 @@ def written_cells(
             return write_cells(levels, states, rule, stream, threads)
         return _pulsed_cells(levels, states, rule, stream, update)
     except OutOfRange as error:
-        raise InputError(f"array.cell: {error}, as a read sees the cell with its access device") from None
+        raise InputError(f"array.cell: {error}") from None
 
 
 def _pulsed_cells(
-    levels: torch.Tensor, states: CellStates, rule: WriteRule, seed: int, update: Model[Batch]
+    levels: torch.Tensor, states: CellStates, rule: WriteRule, seed: int, update: Pulsing
 ) -> WrittenCells:
     """Fresh devices brought to their targets by single pulses, verified after each."""
     targets = torch.from_numpy(states.targets_s())[levels.flatten().long()]
-    devices = update.fresh(levels.numel(), update.imperfections, seed)
+    devices = update.model.fresh(levels.numel(), update.model.imperfections, seed)
     tolerance = 0.0 if rule.tolerance_s is None else rule.tolerance_s
-    _, conductance, pulses, failed = program_by_pulses(devices, targets, tolerance, rule.max_pulses)
+    ohm = update.series_ohm
+    _, conductance, pulses, failed = program_by_pulses(devices, targets, tolerance, rule.max_pulses, ohm)
     return WrittenCells(*(part.reshape(levels.shape) for part in (conductance.float(), pulses, failed)))

@@ -16,7 +16,7 @@ import torch
 from pillarsim.arch.activity import LayerProgramming
 from pillarsim.arch.chip import Array, Write
 from pillarsim.arch.compute.physical import array_part, physical
-from pillarsim.arch.compute.program import LayerLevels, cell_states, update_model, write_rule, written_cells
+from pillarsim.arch.compute.program import LayerLevels, cell_states, pulsing, write_rule, written_cells
 from pillarsim.arch.placement import PlacedLayer, Placement
 from pillarsim.devices.halfselect import half_selected_pulses, partial_voltage
 
@@ -157,7 +157,7 @@ def _write_layer(
     layer: PlacedLayer, levels: torch.Tensor, array: Array, write: Write, bits_per_cell: int, seed: int
 ) -> _Written:
     """Draw the pulses of every replica and count them."""
-    states, rule, update = cell_states(array, bits_per_cell), write_rule(write), update_model(array)
+    states, rule, update = cell_states(array, bits_per_cell), write_rule(write), pulsing(array)
     drawn = [
         written_cells(layer.name, number, levels, states, rule, seed, update=update)
         for number in range(len(layer.replicas))

@@ -11,18 +11,24 @@ from __future__ import annotations
 import torch
 
 from pillarsim.devices.circuits.errors import CircuitError
+from pillarsim.devices.in_series import in_series_s
 from pillarsim.devices.pulses.batch import MOST_PULSES, Batch, Devices, joined, parts
 from pillarsim.devices.ranges import within
 
 
 def program(
-    devices: Devices, targets_s: torch.Tensor, tolerance_s: float | torch.Tensor, max_pulses: int
+    devices: Devices,
+    targets_s: torch.Tensor,
+    tolerance_s: float | torch.Tensor,
+    max_pulses: int,
+    series_ohm: float = 0.0,
 ) -> tuple[Devices, torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return the devices and, for each, conductance (S), pulses given (int32), and whether it stayed off the target.
 
-    targets_s: (count,); tolerance_s: a number or (count,). A device fails when it needs more than max_pulses pulses or
-    a direction that it lacks. Raises OutOfRange for a target or a tolerance that is negative or not finite, or a pulse
-    limit outside [0, 2^31), and CircuitError for targets of another shape.
+    targets_s: (count,); tolerance_s: a number or (count,). All conductances are those seen through series_ohm. A device
+    fails when it needs more than max_pulses pulses or a direction that it lacks. Raises OutOfRange for a target or a
+    tolerance that is negative or not finite, or a pulse limit outside [0, 2^31), and CircuitError for targets
+    of another shape.
     """
     if targets_s.shape != (devices.count,):
         raise CircuitError(f"targets: expected {devices.count}, one a device, found shape {tuple(targets_s.shape)}")
@@ -36,7 +42,7 @@ def program(
     low, high = target - tolerance, target + tolerance
     pieces, outcomes = [], []
     for part in parts(devices.count):
-        piece, outcome = _programmed(devices.take(part), low[part], high[part], max_pulses)
+        piece, outcome = _programmed(devices.take(part), low[part], high[part], max_pulses, series_ohm)
         pieces.append((torch.arange(part.start, part.stop), piece))
         outcomes.append(outcome)
     conductance, pulses, failed = (torch.cat(column) for column in zip(*outcomes, strict=True))
@@ -44,14 +50,14 @@ def program(
 
 
 def _programmed(
-    devices: Devices, low: torch.Tensor, high: torch.Tensor, max_pulses: int
+    devices: Devices, low: torch.Tensor, high: torch.Tensor, max_pulses: int, series_ohm: float
 ) -> tuple[Devices, tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
     """As `program`, for devices few enough to stay in a core's cache over all their pulses."""
     conductance, pulses = torch.empty_like(low), torch.zeros(devices.count, dtype=torch.int32)
     failed = torch.zeros(devices.count, dtype=torch.bool)
     place, work, done = torch.arange(devices.count), devices, []
     for given in range(max_pulses + 1):
-        read = work.conductance_s()
+        read = in_series_s(work.conductance_s(), series_ohm)
         wanted = (read < low).to(torch.int32) - (read > high).to(torch.int32)
         step = _allowed(wanted, work)
         end = (step == 0) if given < max_pulses else torch.ones_like(step, dtype=torch.bool)

@@ -47,6 +47,8 @@ def command(
     from pillarsim.reproduce.rows import find_row
 
     row = find_row(name)
+    if data_dir is not None and not data_dir.is_dir():
+        raise InputError(f"--data-dir {data_dir}: expected a folder")
     if json_file not in (None, "-"):
         check_writable(Path(str(json_file)))
     if plot_file is not None:

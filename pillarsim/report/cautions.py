@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pillarsim.arch.chip import Array
+from pillarsim.arch.activity import LayerProgramming
+from pillarsim.arch.chip import Array, Write
 from pillarsim.arch.circuit.sampled import SampledReads
 from pillarsim.arch.components.component import Component
 from pillarsim.arch.ir_drop import IR_DROP_LIMIT
+from pillarsim.arch.units import show_quantity
 from pillarsim.devices.polynomial import LARGEST_V
 from pillarsim.report.circuit import LINEAR_LIMIT
 
+FAILED_LIMIT = 0.02  # share of cells outside tolerance that is worth a word (the project's own)
 SOLVED_LIMIT = 0.2  # ratio; a solved array beyond it is worth a word though nothing is left out (the project's own)
 
 
@@ -21,6 +24,30 @@ def cautions(
     """Warnings of a run, from its array, its IR drop, its sampled reads where circuits were solved, and its parts."""
     wires = _ir_drop(drop) if drop["model"] == "estimate" else (*_solved_drop(drop), *_linear(sampled or ()))
     return (*wires, *_writes(array), *_overrun(components))
+
+
+def write_cautions(
+    array: Array, write: Write, bits_per_cell: int, written: Sequence[LayerProgramming]
+) -> tuple[str, ...]:
+    """Warnings of how cells were programmed: by what a card leaves unsaid, a wide tolerance, and cells that missed."""
+    found = []
+    if array.cell.verified:
+        found.append(
+            "the cell's card states what write-verify left, not its pulses: programming counts one pulse a cell and is "
+            "too cheap"
+        )
+    low, high = array.conductance_range
+    step_s = (high - low) / ((1 << bits_per_cell) - 1)
+    if write.verify is not None and write.verify.tolerance >= step_s / 2:
+        found.append(
+            f"write.verify.tolerance ({show_quantity(write.verify.tolerance, 'S')}) is "
+            f"{write.verify.tolerance / step_s:.3g} times the distance of two levels: a cell may end at another level"
+        )
+    cells = sum(one.cells for one in written)
+    failed = sum(one.failed for one in written) / cells if cells else 0.0
+    if failed > FAILED_LIMIT:
+        found.append(f"{100 * failed:.1f} % of the cells are outside the tolerance after write.verify.max_pulses")
+    return tuple(found)
 
 
 def _writes(array: Array) -> tuple[str, ...]:

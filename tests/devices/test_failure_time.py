@@ -49,7 +49,7 @@ def test_more_levels_fail_sooner() -> None:
 
 def test_upward_moves_meet_the_level_above() -> None:
     """A shift up counts against the gap above, a shift down against the gap below; the outermost ones never fail."""
-    up = Relaxation((LOW, HIGH), (5e-6, 5e-6), (0.0, 0.0), 1000.0, HOT, 1.0, 1.1)
+    up = Relaxation((0, 1), (LOW, HIGH), ((LOW + 5e-6,) * 2, (HIGH + 5e-6,) * 2), 1000.0, HOT, 1.0, 1.1)
     uneven = torch.tensor([5e-6, 9e-6, 30e-6], dtype=torch.float64)
     times = failure_time_s(up, uneven, LOW, HIGH, HOT)
     share = 2e-6 / 5e-6

@@ -11,6 +11,7 @@ from scipy import stats
 from pillarsim.devices.programming_error import (
     MILO2021,
     WAN2022,
+    InSeries,
     LogNormalError,
     PolynomialError,
     ProgrammingError,
@@ -141,3 +142,18 @@ def test_impossible_parameters_are_refused(make: Callable[[], object], message: 
     """Each refusal says what was expected."""
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_error_seen_through_a_resistance() -> None:
+    """Quantiles are those of the cell behind the resistance; nothing lies above its conductance."""
+    cell, ohm = LogNormalError(0.7, 0.1, 1e-6, 100e-6), 25e3
+    through = InSeries(cell, ohm)
+    targets = np.array([2e-6, 20e-6, 80e-6])
+    seen = targets / (1 + targets * ohm)
+    for probability in (0.001, 0.3, 0.5, 0.97):
+        alone = cell.quantile_s(targets, probability)
+        assert through.quantile_s(seen, probability) == near(alone / (1 + alone * ohm), 1e-12)
+        assert through.cdf(seen, through.quantile_s(seen, probability)) == near(np.full(3, probability), 1e-9)
+    assert through.quantile_s(seen, 1.0).tolist() == [1 / ohm] * 3
+    assert through.cdf(seen, np.full(3, 2 / ohm)).tolist() == [1.0] * 3
+    assert through.cdf(seen, np.full(3, -1e-6)).tolist() == [0.0] * 3

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 import pytest
 import torch
-from scipy.stats import kstest, lognorm, truncnorm
+from scipy.stats import kstest, truncnorm
 
 from pillarsim.devices.cut_normal import cut_median, cut_normal
 from pillarsim.devices.ranges import OutOfRange
@@ -25,7 +25,9 @@ DAY = 86400.0
 ROOM, HOT = 300.0, 358.15  # K
 
 DRIFT = PowerLawDrift(nu_min=0.05, nu_max=0.01, nu_spread=0.004, t0_s=1.0)
-RELAXATION = Relaxation((2 * US, 20 * US, 40 * US), (1 * US, -6 * US, -2 * US), (3 * US, 5 * US, 1 * US),
+CHANCES = (0.0, 0.1, 0.4, 0.9, 1.0)
+AFTER_US = ((1, 1, 2, 4, 9), (3, 8, 16, 20, 22), (30, 36, 38, 40, 43))  # of cells at 2, 20 and 40 uS
+RELAXATION = Relaxation(CHANCES, (2 * US, 20 * US, 40 * US), tuple(tuple(g * US for g in row) for row in AFTER_US),
                         time_s=1800, temperature_k=353.15, onset_s=0.1, activation_ev=1.1)  # fmt: skip
 # sigma in uS over g = G / 40 uS at 1 s, 1 day and 2 days: Wan et al., Nature 608:504 (2022)
 WAN2022_US = (
@@ -132,36 +134,73 @@ def test_drift_spread_is_of_the_exponent() -> None:
     assert torch.allclose(nu[1e3], nu[1e6], rtol=1e-9, atol=1e-12)
 
 
-def test_relaxation_meets_its_table() -> None:
-    """At the stated time and temperature cells are log-normal with the table's mean change and spread."""
-    n = 200_000
-    for start, shift, spread in ((20.0, -6.0, 5.0), (30.0, -4.0, 3.0), (40.0, -2.0, 1.0), (55.0, -2.0, 1.0)):
-        after = aged(RELAXATION, many(start * US, n), 1800, 353.15) / US
-        mean = start + shift
-        sigma = math.sqrt(math.log(1 + (spread / mean) ** 2))
-        law = lognorm(sigma, scale=mean * math.exp(-(sigma**2) / 2))
-        assert kstest(after.numpy(), law.cdf).pvalue > 0.01
-        assert (law.mean(), law.std()) == near((mean, spread), rel=1e-9)
-        assert abs(after.mean() - mean) < 3 * spread / math.sqrt(n)
+def uniform_mean_and_std(edges: np.ndarray) -> tuple[float, float]:
+    """Of a law that is uniform between `edges` with the probabilities CHANCES between."""
+    weight, low, high = np.diff(CHANCES), edges[:-1], edges[1:]
+    mean = float(weight @ (low + high) / 2)
+    return mean, math.sqrt(float(weight @ (low**2 + low * high + high**2) / 3) - mean**2)
 
 
-def test_a_shift_never_takes_the_whole_conductance() -> None:
-    """Where the shift exceeds the conductance a hundredth of it is left on average; a cell at zero stays there."""
-    model = Relaxation((0.0, 40 * US), (-9 * US, -9 * US), (0.0, 0.0), 1800, 353.15, 0.1, 1.1)
-    after = model.median_s(torch.tensor([5 * US, 20 * US, 0.0], dtype=torch.float64), LOW, HIGH, 1800, 353.15)
-    assert after.tolist() == pytest.approx([0.05 * US, 11 * US, 0.0], rel=1e-9, abs=1e-14)
+@pytest.mark.parametrize(
+    ("start", "below", "share"), [(2.0, 0, 0.0), (20.0, 1, 0.0), (30.0, 1, 0.5), (40.0, 1, 1.0), (55.0, 1, 1.0)]
+)
+def test_relaxation_meets_its_table(start: float, below: int, share: float) -> None:
+    """At the stated time and temperature cells have the quantiles stated, half-way between knots the mean of two."""
+    knots, table = np.array([2.0, 20.0, 40.0]), np.array(AFTER_US, dtype=float)
+    change = table - knots[:, None]
+    edges = start + (1 - share) * change[below] + share * change[below + 1]
+    after = aged(RELAXATION, many(start * US), 1800, 353.15).numpy() / US
+    place = torch.rand(len(after), generator=generator(1, "age"), dtype=torch.float64).numpy()  # one number a cell
+    np.testing.assert_allclose(after, np.interp(place, CHANCES, edges), rtol=1e-9)
+    mean, std = uniform_mean_and_std(edges)
+    assert abs(after.mean() - mean) < 3 * std / math.sqrt(len(after))
+    assert after.std() == near(std, rel=0.01)
+
+
+def test_a_cell_below_the_knots_never_becomes_negative() -> None:
+    """A cell at 1 uS loses up to the 1 uS of the lowest knot, one at 0.5 uS ends at 0 where it would go below."""
+    low = {g: aged(RELAXATION, many(g * US), 1800, 353.15).min().item() for g in (1.0, 0.5)}
+    assert low[0.5] == low[1.0] == 0
+    share = (aged(RELAXATION, many(0.5 * US), 1800, 353.15) == 0).double().mean().item()
+    # the change from 2 uS is -1 up to a chance of 0.1 and rises to 0 at 0.4: -0.5 at 0.25
+    assert abs(share - 0.25) < 3 * math.sqrt(0.25 * 0.75 / 200_000)
 
 
 def test_relaxation_grows_with_the_logarithm_of_time() -> None:
-    """Far beyond the onset each decade adds the same shift, ln 10 / ln(1 + time / onset) of the table."""
+    """Each decade adds the same mean change and the same variance, until a bound is met; a cell keeps its place."""
     f = [RELAXATION.growth(t, 353.15) for t in (1e4, 1e5, 1e6)]
     decade = math.log(10) / math.log1p(18000)
     assert f[1] - f[0] == near(decade, rel=1e-5)
     assert f[2] - f[1] == near(decade, rel=1e-6)
     assert RELAXATION.growth(1800, 353.15) == near(1.0, rel=1e-15)
     assert RELAXATION.growth(0, 353.15) == 0
-    g = aged(RELAXATION, many(40 * US), 1e6, 353.15)
-    assert g.std().item() == near(1 * US * math.sqrt(f[2]), rel=3 / math.sqrt(400_000))
+    mean, std = uniform_mean_and_std(np.array(AFTER_US[2], dtype=float))
+    n, once = 200_000, aged(RELAXATION, many(40 * US), 1800, 353.15) / US
+    for t in (10.0, 600.0):
+        f_t = RELAXATION.growth(t, 353.15)
+        cells_us = aged(RELAXATION, many(40 * US), t, 353.15) / US
+        assert abs(cells_us.mean().item() - 40 - (mean - 40) * f_t) < 3 * std / math.sqrt(n)
+        expected = 40 + (mean - 40) * f_t + (once - mean) * math.sqrt(f_t)
+        assert torch.allclose(cells_us, expected, rtol=1e-9, atol=0)
+
+
+def test_relaxation_stays_within_what_was_seen() -> None:
+    """However long and hot: at a knot no higher than it or its largest quantile, no lower than it or the least."""
+    for time_s, kelvin in ((1e7, 400.0), (1e12, 600.0)):
+        for start, least, most in ((2.0, 1.0, 9.0), (20.0, 1.0, 22.0), (40.0, 1.0, 43.0)):
+            after = aged(RELAXATION, many(start * US), time_s, kelvin) / US
+            assert least * (1 - 1e-9) <= after.min().item()
+            assert after.max().item() <= most * (1 + 1e-9)
+        lost = aged(RELAXATION, many(20 * US), time_s, kelvin) / US
+        assert lost.mean().item() < uniform_mean_and_std(np.array(AFTER_US[1], dtype=float))[0]
+
+
+def test_a_cell_that_only_loses_never_rises() -> None:
+    """Where every quantile lies below the knot and all are equal, the cell falls as f down to the least quantile."""
+    model = replace(RELAXATION, after_s=((1 * US,) * 5, (12 * US,) * 5, (30 * US,) * 5))
+    for f, expected in ((0.5, 16.0), (1.0, 12.0), (2.0, 4.0), (3.0, 1.0)):
+        time_s = 0.1 * math.expm1(f * math.log1p(18000))
+        assert aged(model, many(20 * US, 3), time_s, 353.15).tolist() == near([expected * US] * 3, rel=1e-9)
 
 
 def test_relaxation_trades_temperature_for_time() -> None:
@@ -285,12 +324,19 @@ def test_spread_growth_refuses_states_and_times_beyond_the_fit() -> None:
 
 def test_tables_that_make_no_sense_are_refused() -> None:
     """Lists of unequal length, falling places, unknown ends and negative parameters raise."""
-    with pytest.raises(ValueError, match="one length"):
-        replace(RELAXATION, shift_s=(0.0,))
-    with pytest.raises(ValueError, match="rise"):
+    with pytest.raises(ValueError, match="2 knots"):
+        replace(RELAXATION, after_s=RELAXATION.after_s[:2])
+    with pytest.raises(ValueError, match="every probability"):
+        replace(RELAXATION, probabilities=(0.0, 1.0))
+    for wrong in ((0.1, 0.2, 0.4, 0.9, 1.0), (0.0, 0.2, 0.4, 0.9, 0.99), (0.0, 0.4, 0.4, 0.9, 1.0)):
+        with pytest.raises(ValueError, match="from 0 to 1"):
+            replace(RELAXATION, probabilities=wrong)
+    with pytest.raises(ValueError, match="conductances that rise"):
         replace(RELAXATION, conductance_s=(4 * US, 4 * US, 5 * US))
-    with pytest.raises(ValueError, match="spread"):
-        replace(RELAXATION, spread_s=(-US, US, US))
+    with pytest.raises(ValueError, match="do not fall"):
+        replace(RELAXATION, after_s=(*RELAXATION.after_s[:2], RELAXATION.after_s[2][::-1]))
+    with pytest.raises(OutOfRange, match="quantiles"):
+        replace(RELAXATION, after_s=((-US, US, US, US, US), *RELAXATION.after_s[1:]))
     with pytest.raises(ValueError, match="rise"):
         replace(WAN2022, times_s=(1, 1, 2))
     with pytest.raises(ValueError, match="toward"):

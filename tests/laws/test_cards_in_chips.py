@@ -13,6 +13,9 @@ from pillarsim.job import RunOptions, run
 from pillarsim.workloads.topology import load_network
 
 NAMES = config_names("device")
+OWN_PULSES = {
+    "stanford_pku": ("write={voltage: 1.5 V, pulse: 10 ns}", "write.reset={voltage: 1.2 V, pulse: 10 ns}"),
+}
 
 
 @functools.cache
@@ -20,12 +23,14 @@ def report(name: str) -> dict[str, Any]:
     """A short run with the card's cell, bare: 4-bit weights of one bit a cell, verified to 5 % of its window."""
     card = load_card(name).card
     tolerance_s = 0.05 * (1 / card.lrs - 1 / card.hrs)
+    verify = f"{{tolerance: {tolerance_s * 1e9:.6g} nS, max_pulses: 40, read_time: 10 ns}}"
     sets = (
         f"array.cell={name}",
         "array.access.on_resistance=0 Ohm",
         "weights.bits_per_cell=1",
         "weights.bits=4",
-        f"write.verify={{tolerance: {tolerance_s * 1e9:.6g} nS, max_pulses: 40, read_time: 10 ns}}",
+        f"write.verify={'null' if card.verified else verify}",
+        *OWN_PULSES.get(name, ()),
     )
     return run(
         load_chip("hfox_planar_128", sets), load_network("mnist-lenet5"), RunOptions(samples=100, seeds=1, images=2)

@@ -40,3 +40,15 @@ def test_too_few_shift_adders_are_warned_of() -> None:
     """One shift-add unit for 16 arrays of fast converters cannot keep up."""
     found = report("mnist-mlp", "tile.shift_add.count=1", "readout.rate=1.28 GHz")
     assert any(text.startswith("shift_add") for text in found["warnings"])
+
+
+def test_programming_is_warned_of() -> None:
+    """A tolerance of half a level step or more, many cells that missed, and a card that knows no pulses."""
+    wide = report("mnist-mlp", "write.verify.tolerance=2 uS")
+    assert any("0.809 times the distance of two levels" in text for text in wide["warnings"])
+    missed = report("mnist-mlp", "write.verify.max_pulses=1")
+    share = missed["programming"]["failed_cells"] / missed["programming"]["cells"]
+    assert share > 0.02
+    assert any(f"{100 * share:.1f} % of the cells are outside" in text for text in missed["warnings"])
+    bare = ("array.cell=neurram_wan_2022", "array.access.on_resistance=0 Ohm", "write.verify=null")
+    assert any("too cheap" in text for text in report("mnist-mlp", *bare)["warnings"])

@@ -15,8 +15,9 @@ def with_retention(text: str) -> Sets:
 
 
 DRIFT = with_retention("model: power_law, lrs: 0.01, hrs: 0.05, spread: 0.01, since: 1 s")
+KNOTS = "[{conductance: 0.5 uS, after: [0.3 uS, 0.6 uS, 1 uS]}, {conductance: 10 uS, after: [8 uS, 9.5 uS, 10.2 uS]}]"
 RELAX = with_retention(
-    "model: relaxation, conductance: [0.5 uS, 10 uS], shift: [0.1 uS, -0.5 uS], spread: [0.1 uS, 0.2 uS], "
+    f"model: relaxation, probabilities: [0, 0.5, 1], knots: {KNOTS}, "
     "time: 30 min, temperature: 80 C, onset: 1 s, activation: 0.5 eV"
 )
 GROWTH = with_retention(
@@ -71,8 +72,8 @@ CARD_CASES: dict[str, tuple[Sets, Sets]] = {
         "retention.hrs": (LOSS, (f"{CELL}.retention.hrs=10 days",)),
         "retention.spread": (DRIFT, (f"{CELL}.retention.spread=0.03",)),
         "retention.since": (DRIFT, (f"{CELL}.retention.since=60 s",)),
-        "retention.conductance": (RELAX, (f"{CELL}.retention.conductance=[0.5 uS, 30 uS]",)),
-        "retention.shift": (RELAX, (f"{CELL}.retention.shift=[0.1 uS, -1 uS]",)),
+        "retention.probabilities": (RELAX, (f"{CELL}.retention.probabilities=[0, 0.2, 1]",)),
+        "retention.knots": (RELAX, (f"{CELL}.retention.knots={KNOTS.replace('8 uS', '5 uS')}",)),
         "retention.time": (RELAX, (f"{CELL}.retention.time=1 h",)),
         "retention.temperature": (RELAX, (f"{CELL}.retention.temperature=60 C",)),
         "retention.onset": (RELAX, (f"{CELL}.retention.onset=1 min",)),
@@ -96,11 +97,12 @@ CARD_CASES: dict[str, tuple[Sets, Sets]] = {
 
 # Keys that say how far a model reaches: their effect is a refusal. Key -> (settings, what is refused).
 LIMIT_CASES: dict[str, tuple[Sets, str]] = {
+    f"{CELL}.verified": ((*LEVEL, f"{CELL}.verified=true"), "write.verify"),
     f"{CELL}.retention.longest": ((*RELAX, f"{CELL}.retention.longest=1 h"), "time"),
     f"{CELL}.retention.coldest": ((*RELAX, f"{CELL}.retention.coldest=390 K"), "temperature"),
     f"{CELL}.retention.hottest": ((*RELAX, f"{CELL}.retention.hottest=300 K"), "temperature"),
     f"{CELL}.retention.lowest": ((*GROWTH, f"{CELL}.retention.lowest=1 uS"), "states"),
     f"{CELL}.retention.highest": ((*GROWTH, f"{CELL}.retention.highest=2 uS"), "states"),
-    f"{CELL}.level_error.lowest": ((*LEVEL, f"{CELL}.level_error.lowest=1 uS"), "target"),
-    f"{CELL}.level_error.highest": ((*LEVEL, f"{CELL}.level_error.highest=2 uS"), "target"),
+    f"{CELL}.level_error.lowest": ((*LEVEL, f"{CELL}.level_error.lowest=1 uS"), "states"),
+    f"{CELL}.level_error.highest": ((*LEVEL, f"{CELL}.level_error.highest=2 uS"), "states"),
 }

@@ -24,7 +24,9 @@ def numbers(value: Any, path: KeyPath = ()) -> Iterator[KeyPath]:
     elif isinstance(value, list):
         for index, member in enumerate(value):
             yield from numbers(member, (*path, index))
-    elif isinstance(value, int | float) or (isinstance(value, str) and value[:1] in "-0123456789"):
+    elif (isinstance(value, int | float) and not isinstance(value, bool)) or (
+        isinstance(value, str) and value[:1] in "-0123456789"
+    ):
         yield path
 
 
@@ -63,6 +65,30 @@ def test_a_wrong_section_is_named(retention: str, message: str) -> None:
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("probabilities", "places", "after", "message"),
+    [
+        ("0.1, 0.5, 1", ("1 uS", "2 uS"), "1 uS, 2 uS, 3 uS", "from 0 to 1"),
+        ("0, 0.5, 0.9", ("1 uS", "2 uS"), "1 uS, 2 uS, 3 uS", "from 0 to 1"),
+        ("0, 0, 1", ("1 uS", "2 uS"), "1 uS, 2 uS, 3 uS", "from 0 to 1"),
+        ("0, 0.5, 1", ("2 uS", "2 uS"), "1 uS, 2 uS, 3 uS", "conductances that rise"),
+        ("0, 0.5, 1", ("1 uS", "2 uS"), "1 uS, 2 uS", "expected 3 conductances after, found 2 in knot 2"),
+        ("0, 0.5, 1", ("1 uS", "2 uS"), "1 uS, 3 uS, 2 uS", "do not fall, see knot 2"),
+        ("0, 0.5, 1", ("1 uS", "2 uS"), "-1 uS, 2 uS, 3 uS", "after"),
+    ],
+)
+def test_a_wrong_relaxation_is_named(probabilities: str, places: tuple[str, str], after: str, message: str) -> None:
+    """Probabilities run from 0 to 1, knots rise, and every knot has a conductance for each, in order."""
+    knots = f"{{conductance: {places[0]}, after: [0 uS, 1 uS, 2 uS]}}, {{conductance: {places[1]}, after: [{after}]}}"
+    section = (
+        f"{{model: relaxation, probabilities: [{probabilities}], knots: [{knots}], "
+        "time: 30 min, temperature: 80 C, onset: 1 s, activation: 1 eV, longest: 1 h, coldest: 0 C, hottest: 90 C}"
+    )
+    with pytest.raises(InputError) as caught:
+        load_chip("hfox_planar_128", (f"array.cell.retention={section}",))
+    assert message in str(caught.value)
+
+
 def test_cards_may_extend_cards_of_another_model(tmp_path: Path) -> None:
     """A card that switches a model takes nothing of the other one's keys along."""
     path = tmp_path / "mine.yaml"
@@ -94,3 +120,47 @@ def test_a_wrong_card_is_refused(tmp_path: Path, text: str, message: str) -> Non
         load_card(path)
     assert message in str(caught.value)
     assert "mine.yaml" in str(caught.value)
+
+
+def test_a_later_option_changes_the_card_that_an_earlier_one_named(tmp_path: Path) -> None:
+    """Each --set is over those before it, also where one names a card."""
+    path = tmp_path / "own.yaml"
+    path.write_text("extends: hfox_planar\nlrs: 10 kOhm\nhrs: 200 kOhm\niv: {model: sinh, voltage: 0.3 V}\n")
+    bare = "array.access.on_resistance=0 Ohm"
+    for later in ("array.cell.levels=8", "array.cell={levels: 8}"):
+        cell = load_chip("hfox_planar_128", (bare, f"array.cell={path}", later)).chip.array.cell
+        assert (cell.lrs, cell.hrs, cell.levels) == (10e3, 200e3, 8)
+    again = load_chip("hfox_planar_128", (bare, "array.cell.levels=8", f"array.cell={path}")).chip.array.cell
+    assert again.levels == 4
+    switched = ("array.cell.iv={model: polynomial}", "array.cell.lrs=5 kOhm", "array.cell.hrs=18 kOhm")
+    assert load_chip("hfox_planar_128", (bare, f"array.cell={path}", *switched)).chip.array.cell.iv.voltage is None
+    with pytest.raises(InputError, match="no such file"):
+        load_chip("hfox_planar_128", (f"array.cell={tmp_path / 'absent.yaml'}", "array.cell.levels=8"))
+
+
+@pytest.mark.parametrize(
+    ("sets", "message"),
+    [
+        (("array.cell=stanford_pku", "weights.bits_per_cell=1"), "write.voltage: expected 1.5 V, as array.cell"),
+        (("array.cell=pcm_nandakumar_2018", "write.verify=null"), "write.verify: expected with array.cell.programming"),
+        (("array.cell=neurram_wan_2022",), "write.verify: expected null with this cell"),
+        (
+            ("array.cell=hfo2_milo_2021", "array.cell.hrs=19 kOhm", "write.verify=null"),
+            "array.cell.level_error: it covers 50",
+        ),
+        (
+            ("array.cell=pcm_nandakumar_2018", "retention={time: 2 years, temperature: 300 K}"),
+            "retention.time: expected at most 1 year",
+        ),
+        (
+            ("array.cell=pcm_nandakumar_2018", "retention={time: 2 days, temperature: 85 C}"),
+            "retention.temperature: expected 290 K to 310 K, what the cell's card covers, found 358.15 K",
+        ),
+        (("technology.temperature=-400 C",), "expected above 0 K"),
+    ],
+)
+def test_a_chip_that_the_card_does_not_fit_is_refused(sets: tuple[str, ...], message: str) -> None:
+    """Loading a chip says what its cell's card asks for."""
+    with pytest.raises(InputError) as caught:
+        load_chip("hfox_planar_128", ("array.access.on_resistance=0 Ohm", *sets))
+    assert message in str(caught.value)
