@@ -1,6 +1,6 @@
 """The command line. Each command is a module of its own, loaded only when it runs.
 
-Exit status: 0 done, 2 bad input (one message on standard error), 1 anything else.
+Exit status: 0 done, 2 bad input or an output that cannot be written (one message on standard error), 1 anything else.
 """
 
 from __future__ import annotations
@@ -88,4 +88,4 @@ def status(arguments: list[str] | None = None) -> int:
         return 1
     except OSError as error:
         click.echo(f"error: output could not be written ({error.strerror or error})", err=True)
-        return 1
+        return 2

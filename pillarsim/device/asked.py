@@ -24,6 +24,8 @@ MOST_DEVICES = 10_000_000  # of a sample; a float64 each, 80 MB
 MOST_PULSES = 1_000_000  # of a sample; models that go pulse by pulse take minutes for more
 DEFAULT_PULSE_LIMIT = 20  # of write-verify, as the shipped chips have
 TOWARD = ("hrs", "lrs", "middle")
+DEFAULT_TOWARD = "hrs"  # loss of a filament
+DEFAULT_DEGREE = 1  # of the error against conductance
 
 
 def sampling_of(
@@ -80,20 +82,21 @@ def given_of(
     lrs: str | None,
     hrs: str | None,
     levels: str | None,
-    degree: str,
+    degree: str | None,
     thickness: str | None,
     temperature: str | None,
-    toward: str,
+    toward: str | None,
     stated_at: str | None,
 ) -> Given:
-    """The options of a fit as numbers."""
+    """The options of a fit as numbers; what is None and has a default takes it."""
+    toward = DEFAULT_TOWARD if toward is None else toward
     if toward not in TOWARD:
         raise InputError(f"--toward: expected one of {', '.join(TOWARD)}; found {toward!r}{nearest(toward, TOWARD)}")
     given = Given(
         lrs_ohm=None if lrs is None else _positive("--lrs", lrs, "resistance"),
         hrs_ohm=None if hrs is None else _positive("--hrs", hrs, "resistance"),
         levels=None if levels is None else _whole("--levels", levels, 2, 256),
-        degree=_whole("--degree", degree, 0, 7),
+        degree=DEFAULT_DEGREE if degree is None else _whole("--degree", degree, 0, 7),
         thickness_m=None if thickness is None else _positive("--thickness", thickness, "length"),
         temperature_k=None if temperature is None else _positive("--temperature", temperature, "temperature"),
         toward=cast(Toward, toward),
@@ -133,5 +136,8 @@ def _positive(option: str, text: str, dimension: str, zero: bool = False) -> flo
     except ValueError as error:
         raise InputError(f"{option}: {error}") from None
     if not (value > 0 or (zero and value == 0)) or math.isinf(value):
-        raise InputError(f"{option}: expected a {dimension} {'of at least' if zero else 'above'} 0, found {text!r}")
+        unit = " K" if dimension == "temperature" else ""
+        raise InputError(
+            f"{option}: expected a {dimension} {'of at least' if zero else 'above'} 0{unit}, found {text!r}"
+        )
     return value

@@ -57,7 +57,7 @@ def check_pulses(device: Device, pulses: int | None, after: int, card: str) -> N
     if pulses is None:
         return
     if device.update is None:
-        raise InputError(f"--pulses: {card} has no pulse_update: expected --level, or none of both")
+        raise InputError(f"--pulses: {card} has no pulse_update: expected no --pulses (--level K programs cells)")
     one_way = device.update.directions != "both" and not device.update.restarts
     if one_way and min(pulses, after) < 0:
         raise InputError(

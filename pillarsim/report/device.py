@@ -8,7 +8,7 @@ from typing import Any
 
 from tabulate import tabulate
 
-from pillarsim.report.format import engineering, plural
+from pillarsim.report.format import duration, engineering, plural
 
 _WIDEST = 118  # characters of a line, our choice
 _PIPED = 200  # characters of a line that goes to no terminal, our choice
@@ -117,7 +117,7 @@ def _sample_title(record: dict[str, Any]) -> str:
         + ("" if record["pulses"] is not None else " a level"),
         how,
         f"imperfections {', '.join(record['imperfections']) or 'none'}",
-        *([f"kept for {record['time_s']:g} s"] if record["time_s"] is not None else []),
+        *([f"kept for {duration(record['time_s'])}"] if record["time_s"] is not None else []),
         *([f"at {record['temperature_k']:g} K"] if record["temperature_k"] is not None else []),
         f"seed {record['seed']}",
     ]

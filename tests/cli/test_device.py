@@ -181,9 +181,16 @@ def test_fit_on_a_base(tmp_path: Path) -> None:
     assert data("sample", card, "--pulses", "20", "--imperfections", "none")["resistance_ohm"]["median"] < 1.7e6
 
 
+def test_age_is_printed_as_people_say_it() -> None:
+    """Not as 2.592e+06 s."""
+    found = invoke("sample", "hfo2_measured", "--count", "50", "--time", "1 month", "--temperature", "85 C").stdout
+    assert "; kept for 30 days; " in found
+
+
 def test_help_names_every_model() -> None:
-    """The columns of each model stand in the help."""
+    """The columns of each model stand in the help, and what the data do not say of the states."""
     text = invoke("fit", "--help").stdout
+    assert "--lrs, --hrs,  arrhenius" in text
     assert all(f"  {name}" in text for name in FITS)
 
 
@@ -228,8 +235,16 @@ def test_bad_tables_leave_no_file(
         (("--lrs", "2 kOhm", "--hrs", "1 kOhm"), "--hrs: expected above --lrs (2 kOhm), found 1 kOhm"),
         (("--levels", "1"), "--levels: expected a whole number from 2 to 256"),
         (("--levels", "300"), "--levels: expected a whole number from 2 to 256"),
-        (("--degree", "x"), "--degree: expected a whole number from 0 to 7"),
-        (("--toward", "lsr"), "did you mean 'lrs'"),
+        (("--model", "level_error", "--degree", "x"), "--degree: expected a whole number from 0 to 7"),
+        (("--model", "arrhenius", "--toward", "lsr"), "did you mean 'lrs'"),
+        (("--degree", "2"), "--degree: lognormal does not take it: expected --lrs, --hrs, --levels or --base"),
+        (("--model", "sinh", "--temperature", "300 K"), "--levels, --base or --stated-at"),
+        (("--model", "level_error", "--thickness", "5 nm"), "--thickness: level_error does not take it"),
+        (("--model", "power_law", "--toward", "hrs"), "--toward: power_law does not take it"),
+        (("--model", "neurosim", "--stated-at", "1 V"), "--stated-at: neurosim does not take it"),
+        (("--model", "poole_frenkel", "--temperature", "-300 C"), "--temperature: expected"),
+        (("--out", "/proc/x.yaml"), "--out: /proc/x.yaml: "),
+        (("--json", "/dev/full"), "/dev/full: cannot be written"),
         (("--base", "hfox_planer"), "did you mean 'hfox_planar'"),
         (("--label", "colour=red"), "--label: expected KEY=TEXT with one of technology"),
         (("--label", "year=soon"), "--label: expected year=NUMBER"),
@@ -246,6 +261,161 @@ def test_bad_options_of_fit(
     out = () if "--out" in arguments else ("--out", tmp_path / "card.yaml")
     assert message in refused(capsys, "fit", csv, "--model", "lognormal", *out, *arguments)
     assert [path.name for path in tmp_path.iterdir()] == ["data.csv"]
+
+
+ONE_FILE = [
+    (("--json", "card.yaml"), "--json: card.yaml is the file of --out too"),
+    (("--json", "x/../card.yaml"), "is the file of --out too"),
+    (("--json", "fit.svg", "--plot", "./fit.svg"), "--plot: fit.svg is the file of --json too"),
+    (("--json", "data.csv"), "--json: data.csv is DATA.csv, which is read"),
+    (("--json", "link.json"), "--json: link.json is DATA.csv, which is read"),
+    (("--base", "base.yaml", "--json", "base.yaml"), "--json: base.yaml is --base, which is read"),
+    (("--base", "base.yaml", "--out", "base.yaml", "--force"), "--out: base.yaml is --base, which is read"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), ONE_FILE)
+def test_one_file_for_two_uses_is_refused(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+    message: str,
+) -> None:
+    """Both options are named, paths are compared as resolved, every file stays as it was."""
+    states_csv(tmp_path)
+    (tmp_path / "x").mkdir()
+    (tmp_path / "link.json").symlink_to("data.csv")
+    (tmp_path / "base.yaml").write_text("extends: hfox_planar\n", "utf-8")
+    monkeypatch.chdir(tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    assert message in refused(capsys, "fit", "data.csv", "--model", "lognormal", "--out", "card.yaml", *arguments)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
+
+
+def test_one_file_for_two_uses_of_sample_and_show(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A picture over the JSON, or JSON over the card that is read; data may well end in .yaml."""
+    monkeypatch.chdir(tmp_path)
+    card = tmp_path / "own.yaml"
+    card.write_text("extends: hfox_planar\n", "utf-8")
+    assert "--plot: c.svg is the file of --json too" in refused(
+        capsys, "sample", "hfox_planar", "--plot", "c.svg", "--json", "c.svg"
+    )
+    for name in ("sample", "show"):
+        assert "--json: own.yaml is NAME, which is read" in refused(capsys, name, "own.yaml", "--json", "own.yaml")
+    assert card.read_text("utf-8") == "extends: hfox_planar\n"
+    data = states_csv(tmp_path).rename(tmp_path / "data.yaml")
+    arguments = ("fit", data, "--model", "lognormal", "--out", data, "--force")
+    assert "is DATA.csv, which is read" in refused(capsys, *arguments)
+
+
+@pytest.mark.parametrize("failing", ["--json", "stdout", "--plot"])
+def test_failing_output_leaves_all_as_it_was(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    """No card beside a JSON, a picture or a terminal that could not be written; older files stay."""
+    csv, card, json_file, picture = (
+        states_csv(tmp_path),
+        tmp_path / "mine.yaml",
+        tmp_path / "f.json",
+        tmp_path / "f.svg",
+    )
+    card.write_text("old", "utf-8")
+    pytest.importorskip("matplotlib")
+
+    def full(*arguments: object, **options: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    if failing == "stdout":
+        monkeypatch.setattr(
+            "pillarsim.cli.device.click.echo", lambda text, **options: full() if "fit" in text else None
+        )
+    if failing == "--plot":
+        monkeypatch.setattr("matplotlib.figure.Figure.savefig", full)
+    wanted = ("--json", "/dev/full" if failing == "--json" else json_file, "--plot", picture)
+    assert (
+        status([str(one) for one in ("device", "fit", csv, "--model", "lognormal", "--out", card, "--force", *wanted)])
+        == 2
+    )
+    assert card.read_text("utf-8") == "old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data.csv", "mine.yaml"]
+
+
+def test_temperature_is_stated_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A column and the option would be two."""
+    csv = write_csv(tmp_path, {"time (s)": [1, 2, 4], "R (kOhm)": [1, 2, 4], "temperature (C)": [25, 25, 25]})
+    found = refused(
+        capsys, "fit", csv, "--model", "power_law", "--temperature", "300 K", "--out", tmp_path / "card.yaml"
+    )
+    assert "--temperature: " in found
+    assert "has a column 'temperature (C)': expected one of both" in found
+
+
+@pytest.mark.parametrize(
+    ("states", "message"),
+    [
+        (("--lrs", "30 kOhm", "--hrs", "1 MOhm"), "the data reach 50 uS (20 kOhm), outside the window: expected --lrs"),
+        (("--lrs", "10 kOhm", "--hrs", "90 kOhm"), "expected --hrs of at least 100 kOhm, found 90 kOhm (11.11 uS)"),
+        (("--lrs", "10 kOhm"), "expected --hrs with --lrs, or neither"),
+        (("--hrs", "1 MOhm", "--base", "hfox_planar"), "expected --lrs with --hrs, or neither"),
+    ],
+)
+@pytest.mark.parametrize("model", ["soft_bounds", "linear_step", "neurosim"])
+def test_pulses_outside_the_window_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], model: str, states: tuple[str, ...], message: str
+) -> None:
+    """A model that never leaves its window cannot hold them; both numbers are named."""
+    up = 10 + 40 * -np.expm1(-np.arange(60) / 20) / -np.expm1(-59 / 20)
+    csv = write_csv(tmp_path, {"potentiation (uS)": up, "depression (uS)": 60 - up})
+    arguments = ("fit", csv, "--model", model, "--levels", "2", "--out", tmp_path / "card.yaml", *states)
+    assert message in refused(capsys, *arguments)
+    assert not (tmp_path / "card.yaml").exists()
+
+
+def test_resistances_stand_for_conductances(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same cells in kOhm and in uS make the same table; a conductance in kOhm is told its name."""
+    target = np.repeat([30.0, 70.0, 300.0], 60)
+    ohm = target * np.exp(0.1 * np.random.default_rng(3).normal(size=len(target)))
+    for model in ("quantiles", "level_error"):
+        found: list[dict[str, Any]] = []
+        for columns in (
+            {"target (kOhm)": target, " resistance (kOhm)": ohm},
+            {"target (uS)": 1e3 / target, "conductance (uS)": 1e3 / ohm},
+        ):
+            csv, card = write_csv(tmp_path, columns), tmp_path / f"{len(found)}.yaml"
+            found.append(data("fit", csv, "--model", model, "--out", card, "--force")["parameters"])
+            assert data("sample", card)["levels"][-1]["target_ohm"] == near(30e3, rel=1e-9)
+        for name, one in found[0].items():
+            assert one["value"] == near(found[1][name]["value"], rel=1e-9)
+    csv = write_csv(tmp_path, {"target (kOhm)": target, "conductance (kOhm)": ohm})
+    message = refused(capsys, "fit", csv, "--model", "quantiles", "--out", tmp_path / "card.yaml")
+    assert "a column of that unit is called 'resistance (kOhm)'" in message
+
+
+def test_states_beyond_the_targets_make_no_card(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A quantile table covers its targets alone: a card with states beyond them could not be sampled."""
+    target = np.repeat([10.0, 100.0], 60)
+    csv = write_csv(
+        tmp_path, {"target (kOhm)": target, "R (kOhm)": target * (1 + 0.1 * np.sin(np.arange(len(target))))}
+    )
+    arguments = ("fit", csv, "--model", "quantiles", "--lrs", "5 kOhm", "--out", tmp_path / "card.yaml")
+    assert "could be written: target of an empirical write: expected 1e-05 to 0.0001 S, found 0.0002 S" in refused(
+        capsys, *arguments
+    )
+    assert not (tmp_path / "card.yaml").exists()
+
+
+def test_states_inside_the_data_are_said(tmp_path: Path) -> None:
+    """A card may take other states than the measured ones; the record and the card say so."""
+    csv, card = states_csv(tmp_path), tmp_path / "card.yaml"
+    found = data("fit", csv, "--model", "lognormal", "--lrs", "50 kOhm", "--out", card)
+    low = found["states"]["lrs_ohm"] / 1e3
+    assert any(text.startswith("states of 50 kOhm to ") and f"{low:.4g} kOhm" in text for text in found["assumed"])
+    assert "states of 50 kOhm" in load_card(card).card.assumed
+    wider = data("fit", csv, "--model", "lognormal", "--lrs", "1 kOhm", "--hrs", "1 MOhm", "--out", card, "--force")
+    assert not any(text.startswith("states of") for text in wider["assumed"])
 
 
 def test_existing_card_is_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -270,7 +440,11 @@ def test_existing_card_is_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str
         (("sample", "majumdar2021", "--pulses", "1.5"), "--pulses: expected a whole number"),
         (("sample", "majumdar2021", "--pulses", "5", "--level", "1"), "--level: expected without --pulses"),
         (("sample", "majumdar2021", "--level", "1"), "programmed by pulses: expected with --verify"),
-        (("sample", "hfox_planar", "--pulses", "5"), "--pulses: hfox_planar has no pulse_update"),
+        (
+            ("sample", "hfo2_measured", "--pulses", "5"),
+            "hfo2_measured has no pulse_update: expected no --pulses (--level K programs cells)",
+        ),
+        (("sample", "hfo2_measured", "--temperature", "0 K"), "--temperature: expected a temperature above 0 K"),
         (("sample", "hfox_planar", "--after", "5"), "--after: expected with --pulses"),
         (("sample", "hfox_planar", "--level", "4"), "--level: expected 0 (HRS) to 3 (LRS)"),
         (("sample", "hfox_planar", "--verify", "1"), "--verify: expected a conductance with its unit"),

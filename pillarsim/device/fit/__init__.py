@@ -3,6 +3,8 @@
 columns        names and units that a column may have
 table          the reader of CSV files
 models         the models by name
+options        the options that a model takes
+window         the card's states beside the data
 distributions  what a write pulse leaves: log-normal, quantiles, error by level
 currents       current-voltage laws
 sweeps         runs of pulses in a table

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
+import torch
+
 from pillarsim.arch.chip.load import LoadedCard, load_card
 from pillarsim.arch.chip.merge import lookup
 from pillarsim.arch.device import device_of
@@ -18,7 +20,9 @@ from pillarsim.arch.presets import config_names
 from pillarsim.device.fit.result import Entry, Fit, Given, Section
 from pillarsim.device.fit.table import Table
 from pillarsim.device.fit.text import EXACT, quantity, quoted
-from pillarsim.report.files import check_writable, write_text
+from pillarsim.device.outputs import check_output
+from pillarsim.devices.cells import WriteRule
+from pillarsim.report.files import write_text
 
 SUFFIXES = (".yaml", ".yml")
 LABELS = ("technology", "author", "year", "figure", "reference", "assumed", "not_claimed")
@@ -40,7 +44,7 @@ def check_destination(path: Path, force: bool) -> None:
     """Raise InputError now if no card could be written to `path` later."""
     if path.suffix not in SUFFIXES:
         raise InputError(f"--out: expected a file name that ends in {' or '.join(SUFFIXES)}, found {str(path)!r}")
-    check_writable(path)
+    check_output("--out", path)
     if path.exists() and not force:
         raise InputError(f"--out: {path} exists: expected another name, or --force to replace it")
 
@@ -64,9 +68,16 @@ def card_text(fit: Fit, table: Table, given: Given, to: Destination) -> str:
 
 
 def write_card(text: str, path: Path) -> LoadedCard:
-    """Write a card that loads; returns it. Raises InputError, and leaves nothing behind, for one that does not.
+    """Write a card that loads; returns it. Raises InputError, and leaves nothing behind, for one that does not."""
+    check_card(text, path)
+    write_text(path, text)
+    return load_card(path)
 
-    It is first loaded from a temporary file beside `path`, so that what it extends is found.
+
+def check_card(text: str, path: Path) -> None:
+    """Raise InputError for a card that would not load from `path`, make no device, or could not be programmed.
+
+    It is loaded from a temporary file beside `path`, so that what it extends is found.
     """
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=".yaml")
@@ -76,7 +87,7 @@ def write_card(text: str, path: Path) -> LoadedCard:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
             stream.write(text)
         try:
-            device_of(load_card(Path(name)).card)
+            device = device_of(load_card(Path(name)).card)
         except InputError as error:
             raise InputError(f"the fitted card would not load: {str(error).replace(name, str(path))}") from None
         except ValueError as error:
@@ -84,8 +95,11 @@ def write_card(text: str, path: Path) -> LoadedCard:
     finally:
         with contextlib.suppress(OSError):
             os.unlink(name)
-    write_text(path, text)
-    return load_card(path)
+    if not device.by_pulses:
+        try:
+            device.program(torch.from_numpy(device.targets_s()), WriteRule(None, 1), device.imperfections, 0)
+        except ValueError as error:
+            raise InputError(f"no level of the fitted card could be written: {error}") from None
 
 
 def _base_reference(to: Destination) -> str:

@@ -21,6 +21,11 @@ class Role:
     example: str
     others: tuple[str, ...] = ()
 
+    @property
+    def examples(self) -> str:
+        """Headers to be expected, quoted."""
+        return f"{self.example!r}{' or ' + repr('resistance (kOhm)') if self.name == 'conductance' else ''}"
+
 
 # Resistances are taken as conductances, so that either may be measured.
 ROLES = {
@@ -84,7 +89,8 @@ def parse_header(text: str) -> Header:
         return Header(role.name, text.strip(), ARBITRARY, ARBITRARY, 1.0)
     dimension, factor = _dimension(role, unit)
     if role.dimensions == STATE and _said(name) not in (None, dimension):
-        raise ValueError(f"expected a unit of {_said(name)}, found {unit!r}, a unit of {dimension}")
+        other = f"; a column of that unit is called '{dimension} ({unit})'" if role.name == "conductance" else ""
+        raise ValueError(f"expected a unit of {_said(name)}, found {unit!r}, a unit of {dimension}{other}")
     return Header(role.name, text.strip(), dimension, unit, factor)
 
 

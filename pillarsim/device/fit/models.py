@@ -12,6 +12,7 @@ from pillarsim.device.fit.result import Fit, Given, NotFitted
 from pillarsim.device.fit.retention import fit_arrhenius, fit_power_law
 from pillarsim.device.fit.steps import fit_linear_step, fit_soft_bounds
 from pillarsim.device.fit.table import Table
+from pillarsim.device.fit.window import with_states
 
 FITS: dict[str, Callable[[Table, Given], Fit]] = {
     "lognormal": fit_lognormal,
@@ -37,6 +38,6 @@ def fit_table(name: str, table: Table, given: Given) -> Fit:
     """Fit a model to a table; raises InputError that names file and model where there is no fit."""
     check_model(name)
     try:
-        return FITS[name](table, given)
+        return with_states(FITS[name](table, given), given)
     except NotFitted as error:
         raise InputError(f"{table.name}: no fit of {name}: {error}") from None

@@ -10,6 +10,7 @@ from pillarsim.device.fit.result import Array, Fit, Given, NotFitted, Panel, Par
 from pillarsim.device.fit.solve import r_squared
 from pillarsim.device.fit.sweeps import Sweeps
 from pillarsim.device.fit.text import quantity
+from pillarsim.device.fit.window import check_inside
 
 _SMOOTHED = 50  # parts of a run over which its ends are taken as means, our choice
 # Rows squared over the pulses after which noise counts as staying, our choice: 1 for 100 rows, 50 for 1000. In a short
@@ -19,10 +20,18 @@ _CORRELATED = 0.3  # correlation of neighbours from which standard errors are ca
 
 
 def given_bounds(sweeps: Sweeps, given: Given) -> tuple[float, float] | None:
-    """(lowest, highest) conductance where --lrs and --hrs state them; arbitrary units have none."""
-    if sweeps.arbitrary or given.lrs_ohm is None or given.hrs_ohm is None:
+    """(lowest, highest) conductance where --lrs and --hrs state them; arbitrary units have none.
+
+    Raises NotFitted for one without the other, and for data outside of them.
+    """
+    if sweeps.arbitrary or (given.lrs_ohm is None and given.hrs_ohm is None):
         return None
-    return 1 / given.hrs_ohm, 1 / given.lrs_ohm
+    if given.lrs_ohm is None or given.hrs_ohm is None:
+        found, lacks = ("--lrs", "--hrs") if given.hrs_ohm is None else ("--hrs", "--lrs")
+        raise NotFitted(f"expected {lacks} with {found}, or neither: both bound the pulses")
+    low, high = 1 / given.hrs_ohm, 1 / given.lrs_ohm
+    check_inside([run.conductance for run in sweeps.runs], low, high)
+    return low, high
 
 
 def ends_of(sweeps: Sweeps) -> tuple[float, float]:

@@ -51,7 +51,7 @@ class Table:
             for short, text in names.items():
                 hint = hint.replace(repr(short), repr(text))
             raise InputError(
-                f"{self.name}:{self.header_line}: expected a column {ROLES[role].example!r}, found {', '.join(given)}"
+                f"{self.name}:{self.header_line}: expected a column {ROLES[role].examples}, found {', '.join(given)}"
                 f"{hint}"
             )
         return self.columns[role]
