@@ -6,15 +6,13 @@ device behaves alike in every batch, alone or among millions, and a part of a ba
 
 from __future__ import annotations
 
-import difflib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Literal, Protocol, Self, TypeVar
 
 import torch
 
-from pillarsim.devices.circuits.errors import CircuitError
 from pillarsim.devices.pulses.draws import Keys, keys_of, stream
 
 # Devices worked on at once: what they need stays in a core's cache, and from 32768 numbers on torch starts threads,
@@ -82,7 +80,7 @@ def advanced(
 
     step(part, n) -> part: the model's update, given devices whose `pulses` count these pulses already and n, int32 and
     nowhere 0; one_by_one: the step is called once a pulse, with n = 1 or -1. changing: names of the tensors it changes.
-    Raises CircuitError as `checked_pulses`.
+    Raises ValueError as `checked_pulses`.
     """
     given = checked_pulses(devices.pulses, n, -MOST_PULSES)
     after: dict[str, Any] = {name: getattr(devices, name).clone() for name in ("pulses", *changing)}
@@ -150,41 +148,29 @@ def by_direction(rising: torch.Tensor, up: float, down: float) -> torch.Tensor:
 
 
 def checked_count(count: int) -> int:
-    """Return the number of devices; raises CircuitError unless it is a whole number of at least 1."""
+    """Return the number of devices; raises ValueError unless it is a whole number of at least 1."""
     if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= MOST_PULSES:
-        raise CircuitError(f"count: expected a whole number of devices, at least 1, found {count!r}")
+        raise ValueError(f"count: expected a whole number of devices, at least 1, found {count!r}")
     return count
-
-
-def checked_imperfections(imperfections: Iterable[str], known: tuple[str, ...]) -> frozenset[str]:
-    """Return the imperfections as a set; raises CircuitError for a name that is not known."""
-    if isinstance(imperfections, str):
-        raise CircuitError(f"imperfections: expected a list of names, found the text {imperfections!r}")
-    chosen = frozenset(imperfections)
-    for name in sorted(chosen - set(known)):
-        close = difflib.get_close_matches(str(name), known, n=1)
-        hint = f" (did you mean {close[0]!r}?)" if close else ""
-        raise CircuitError(f"no imperfection {name!r}: expected some of {', '.join(known)}{hint}")
-    return chosen
 
 
 def checked_pulses(before: torch.Tensor, n: int | torch.Tensor, least: int) -> torch.Tensor:
     """Return the pulses of each device, int32 (count,).
 
-    before: pulses so far; least: the least n allowed. Raises CircuitError for a smaller n, fractional pulses, a wrong
+    before: pulses so far; least: the least n allowed. Raises ValueError for a smaller n, fractional pulses, a wrong
     shape, or more than 2^31 - 1 pulses of one device.
     """
     given = torch.as_tensor(n)
     if given.dtype == torch.bool or given.is_floating_point() or given.is_complex():
-        raise CircuitError(f"pulses: expected whole numbers, found {given.dtype}")
+        raise ValueError(f"pulses: expected whole numbers, found {given.dtype}")
     if given.shape not in ((), before.shape):
         expected = f"a number or {len(before)} of them, one a device"
-        raise CircuitError(f"pulses: expected {expected}, found shape {tuple(given.shape)}")
+        raise ValueError(f"pulses: expected {expected}, found shape {tuple(given.shape)}")
     low, high = (int(limit) for limit in given.aminmax())
     if low < least:
-        raise CircuitError(f"pulses: expected at least {least}, found {low}")
+        raise ValueError(f"pulses: expected at least {least}, found {low}")
     if max(high, -low) + int(before.max()) > MOST_PULSES:
-        raise CircuitError(f"pulses: expected at most {MOST_PULSES} in all, found {max(high, -low)} more")
+        raise ValueError(f"pulses: expected at most {MOST_PULSES} in all, found {max(high, -low)} more")
     return given.to(torch.int32).expand(len(before))
 
 

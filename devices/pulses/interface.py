@@ -32,7 +32,7 @@ def fresh(model: Model[Devices], count: int, imperfections: Iterable[str], seed:
     """Return `count` devices before their first pulse.
 
     imperfections: names of `model.imperfections`. Device k is the same for every count and for every choice of the
-    other imperfections. Raises CircuitError for an unknown name or no device.
+    other imperfections. Raises ValueError for an unknown name or no device.
     """
     return model.fresh(count, imperfections, seed)
 
@@ -40,7 +40,7 @@ def fresh(model: Model[Devices], count: int, imperfections: Iterable[str], seed:
 def pulse(devices: Devices, n: int | torch.Tensor) -> Devices:
     """Return the devices after n more pulses each: a number, or integers (count,). 0 changes nothing.
 
-    Raises CircuitError for fractional pulses, a wrong shape, a direction that the model lacks, or more than 2^31 - 1
+    Raises ValueError for fractional pulses, a wrong shape, a direction that the model lacks, or more than 2^31 - 1
     pulses of one device.
     """
     return devices.pulse(n)

@@ -19,7 +19,8 @@ from typing import ClassVar
 
 import torch
 
-from pillarsim.devices.pulses.batch import Batch, Directions, advanced, checked_count, checked_imperfections, parts
+from pillarsim.devices.imperfections import chosen_imperfections
+from pillarsim.devices.pulses.batch import Batch, Directions, advanced, checked_count, parts
 from pillarsim.devices.pulses.draws import keys_of, normal, stream
 from pillarsim.devices.pulses.window import Window, spread
 from pillarsim.devices.ranges import within
@@ -61,9 +62,9 @@ class LinearStep:
         within("spread_step", self.spread_step, 0.0, 2.0, "of ln step")
 
     def fresh(self, count: int, imperfections: Iterable[str], seed: int) -> LinearStepDevices:
-        """Return `count` devices at their lower bound; raises CircuitError for an unknown name or no device."""
+        """Return `count` devices at their lower bound; raises ValueError for an unknown name or no device."""
         checked_count(count)
-        chosen = checked_imperfections(imperfections, self.imperfections)
+        chosen = chosen_imperfections(imperfections, self.imperfections)
         on = float("d2d" in chosen)
         return LinearStepDevices(
             model=self,

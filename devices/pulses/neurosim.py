@@ -25,13 +25,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pillarsim.devices.imperfections import chosen_imperfections
 from pillarsim.devices.pulses.batch import (
     Batch,
     Directions,
     advanced,
     by_direction,
     checked_count,
-    checked_imperfections,
     parts,
 )
 from pillarsim.devices.pulses.draws import normal
@@ -75,9 +75,9 @@ class NeuroSim:
         within("spread_label", self.spread_label, 0.0, _MOST_LABEL, "")
 
     def fresh(self, count: int, imperfections: Iterable[str], seed: int) -> NeuroSimDevices:
-        """Return `count` devices at their lower bound; raises CircuitError for an unknown name or no device."""
+        """Return `count` devices at their lower bound; raises ValueError for an unknown name or no device."""
         checked_count(count)
-        chosen = checked_imperfections(imperfections, self.imperfections)
+        chosen = chosen_imperfections(imperfections, self.imperfections)
         on = float("d2d" in chosen)
 
         def bend(label: float, name: str) -> torch.Tensor:

@@ -19,7 +19,8 @@ from typing import ClassVar
 
 import torch
 
-from pillarsim.devices.pulses.batch import Batch, Directions, advanced, checked_count, checked_imperfections, parts
+from pillarsim.devices.imperfections import chosen_imperfections
+from pillarsim.devices.pulses.batch import Batch, Directions, advanced, checked_count, parts
 from pillarsim.devices.pulses.draws import keys_of, normal, stream
 from pillarsim.devices.pulses.window import Window
 from pillarsim.devices.ranges import within
@@ -55,11 +56,11 @@ class Pcm:
         within("t0_s", self.t0_s, 1e-9, 1e9, "s")
 
     def fresh(self, count: int, imperfections: Iterable[str], seed: int) -> PcmDevices:
-        """Return `count` devices after a RESET; raises CircuitError for an unknown name or no device."""
+        """Return `count` devices after a RESET; raises ValueError for an unknown name or no device."""
         checked_count(count)
         return PcmDevices(
             model=self,
-            imperfections=checked_imperfections(imperfections, self.imperfections),
+            imperfections=chosen_imperfections(imperfections, self.imperfections),
             seed=seed,
             number=torch.arange(count, dtype=torch.int32),
             pulses=torch.zeros(count, dtype=torch.int32),

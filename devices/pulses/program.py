@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import torch
 
-from pillarsim.devices.circuits.errors import CircuitError
 from pillarsim.devices.in_series import in_series_s
 from pillarsim.devices.pulses.batch import MOST_PULSES, Batch, Devices, joined, parts
 from pillarsim.devices.ranges import within
@@ -27,14 +26,14 @@ def program(
 
     targets_s: (count,); tolerance_s: a number or (count,). All conductances are those seen through series_ohm. A device
     fails when it needs more than max_pulses pulses or a direction that it lacks. Raises OutOfRange for a target or a
-    tolerance that is negative or not finite, or a pulse limit outside [0, 2^31), and CircuitError for targets
+    tolerance that is negative or not finite, or a pulse limit outside [0, 2^31), and ValueError for targets
     of another shape.
     """
     if targets_s.shape != (devices.count,):
-        raise CircuitError(f"targets: expected {devices.count}, one a device, found shape {tuple(targets_s.shape)}")
+        raise ValueError(f"targets: expected {devices.count}, one a device, found shape {tuple(targets_s.shape)}")
     tolerance = torch.as_tensor(tolerance_s, dtype=torch.float64)
     if tolerance.shape not in ((), targets_s.shape):
-        raise CircuitError(f"tolerance: expected one or {devices.count}, found shape {tuple(tolerance.shape)}")
+        raise ValueError(f"tolerance: expected one or {devices.count}, found shape {tuple(tolerance.shape)}")
     within("target", targets_s, 0.0, 1e3, "S")
     within("tolerance", tolerance, 0.0, 1e3, "S")
     within("max_pulses", max_pulses, 0, MOST_PULSES, "pulses")

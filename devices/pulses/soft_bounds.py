@@ -18,13 +18,13 @@ from typing import ClassVar
 
 import torch
 
+from pillarsim.devices.imperfections import chosen_imperfections
 from pillarsim.devices.pulses.batch import (
     Batch,
     Directions,
     advanced,
     by_direction,
     checked_count,
-    checked_imperfections,
 )
 from pillarsim.devices.pulses.draws import normal
 from pillarsim.devices.pulses.window import Window, spread
@@ -67,9 +67,9 @@ class SoftBounds:
         within("spread_step", self.spread_step, 0.0, 2.0, "of ln step")
 
     def fresh(self, count: int, imperfections: Iterable[str], seed: int) -> SoftBoundsDevices:
-        """Return `count` devices at their lower bound; raises CircuitError for an unknown name or no device."""
+        """Return `count` devices at their lower bound; raises ValueError for an unknown name or no device."""
         checked_count(count)
-        chosen = checked_imperfections(imperfections, self.imperfections)
+        chosen = chosen_imperfections(imperfections, self.imperfections)
         on = float("d2d" in chosen)
         span = spread(self.window.span_s, on * self.window.spread_span, count, seed, _NAME, "span")
         return SoftBoundsDevices(

@@ -24,7 +24,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pillarsim.devices.pulses.batch import Batch, Directions, advanced, checked_count, checked_imperfections, parts
+from pillarsim.devices.imperfections import chosen_imperfections
+from pillarsim.devices.pulses.batch import Batch, Directions, advanced, checked_count, parts
 from pillarsim.devices.pulses.draws import normal
 from pillarsim.devices.pulses.window import standard
 from pillarsim.devices.ranges import within
@@ -99,9 +100,9 @@ class StanfordPku:
         return rate
 
     def fresh(self, count: int, imperfections: Iterable[str], seed: int) -> StanfordPkuDevices:
-        """Return `count` devices at gap_max; raises CircuitError for an unknown name or no device."""
+        """Return `count` devices at gap_max; raises ValueError for an unknown name or no device."""
         checked_count(count)
-        chosen = checked_imperfections(imperfections, self.imperfections)
+        chosen = chosen_imperfections(imperfections, self.imperfections)
         offset = torch.zeros(count, dtype=torch.float64)
         if "d2d" in chosen and self.spread_nm:
             for part in parts(count):

@@ -15,13 +15,13 @@ from typing import ClassVar
 
 import torch
 
+from pillarsim.devices.imperfections import chosen_imperfections
 from pillarsim.devices.pulses.batch import (
     Batch,
     Directions,
     advanced,
     by_direction,
     checked_count,
-    checked_imperfections,
     parts,
 )
 from pillarsim.devices.pulses.draws import bits, keys_of, normal, stream, uniform
@@ -62,9 +62,9 @@ class StochasticBinary:
             within(name, getattr(self, name), 0.0, 3.0, "of ln G")
 
     def fresh(self, count: int, imperfections: Iterable[str], seed: int) -> StochasticBinaryDevices:
-        """Return `count` devices in their low state; raises CircuitError for an unknown name or no device."""
+        """Return `count` devices in their low state; raises ValueError for an unknown name or no device."""
         checked_count(count)
-        chosen = checked_imperfections(imperfections, self.imperfections)
+        chosen = chosen_imperfections(imperfections, self.imperfections)
         on = float("d2d" in chosen)
         return StochasticBinaryDevices(
             model=self,

@@ -19,11 +19,11 @@ from typing import ClassVar, Self
 
 import torch
 
+from pillarsim.devices.imperfections import chosen_imperfections
 from pillarsim.devices.pulses.batch import (
     Batch,
     Directions,
     checked_count,
-    checked_imperfections,
     checked_pulses,
     parts,
 )
@@ -55,9 +55,9 @@ class WeakReset:
     pink: Pink
 
     def fresh(self, count: int, imperfections: Iterable[str], seed: int) -> WeakResetDevices:
-        """Return `count` devices before their first pulse; raises CircuitError for an unknown name or no device."""
+        """Return `count` devices before their first pulse; raises ValueError for an unknown name or no device."""
         checked_count(count)
-        chosen = checked_imperfections(imperfections, self.imperfections)
+        chosen = chosen_imperfections(imperfections, self.imperfections)
 
         def parameter(name: str, of: Truncated) -> torch.Tensor:
             if "d2d" in chosen:
@@ -114,7 +114,7 @@ class WeakResetDevices(Batch):
     def pulse(self, n: int | torch.Tensor) -> Self:
         """Return the devices after n >= 0 more RESET pulses each: a number, or integers (count,). 0 changes nothing.
 
-        Raises CircuitError for negative or fractional pulses, a wrong shape, or more than 2^31 - 1 pulses of a device.
+        Raises ValueError for negative or fractional pulses, a wrong shape, or more than 2^31 - 1 pulses of a device.
         """
         given = checked_pulses(self.pulses, n, 0)
         total = self.pulses + given

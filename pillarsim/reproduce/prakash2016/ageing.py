@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pillarsim.devices.failure_time import failure_time_s
 from pillarsim.devices.multilevel import plan_levels
 from pillarsim.devices.programming_error import WAN2022, PolynomialError
+from pillarsim.devices.retention.failure_time import failure_time_s
 from pillarsim.reproduce.claims import Claim
 from pillarsim.reproduce.prakash2016.device import BAKE_S, BITS, CYCLES, ENDURANCE, FAMILIES, HOT_K, SCHEMES, Aged
 

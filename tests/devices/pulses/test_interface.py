@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 import torch
 
-from pillarsim.devices.circuits.errors import CircuitError
 from pillarsim.devices.pulses import SoftBounds, Window, conductance_s, fresh, pulse
 from pillarsim.devices.pulses.batch import CHUNK, Batch
 from tests.devices.pulses.models import MODELS, STEPPING
@@ -154,12 +153,12 @@ def test_bad_input_is_refused(name: str) -> None:
         (2**31, "at most 2147483647"),
         (-(2**31), "expected at"),
     ):
-        with pytest.raises(CircuitError, match=message):
+        with pytest.raises(ValueError, match=message):
             pulse(devices, n)
-    with pytest.raises(CircuitError, match="no imperfection 'noise': expected some of"):
+    with pytest.raises(ValueError, match="no imperfection 'noise': expected some of"):
         fresh(MODELS[name], 3, ("noise",), 1)
     for count in (0, 2.5, True):
-        with pytest.raises(CircuitError, match="count: expected a whole number"):
+        with pytest.raises(ValueError, match="count: expected a whole number"):
             fresh(MODELS[name], count, (), 1)  # type: ignore[arg-type]
 
 

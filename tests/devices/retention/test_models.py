@@ -12,9 +12,9 @@ import pytest
 import torch
 from scipy.stats import kstest, truncnorm
 
-from pillarsim.devices.cut_normal import cut_median, cut_normal
 from pillarsim.devices.ranges import OutOfRange
 from pillarsim.devices.retention import ArrheniusLoss, PowerLawDrift, Reach, Relaxation, Retention, SpreadGrowth
+from pillarsim.devices.retention.cut_normal import cut_median, cut_normal
 from pillarsim.devices.streams import generator
 from tests.near import near
 

@@ -7,9 +7,9 @@ import math
 import pytest
 import torch
 
-from pillarsim.devices.failure_time import failure_time_s
 from pillarsim.devices.ranges import OutOfRange
 from pillarsim.devices.retention import ArrheniusLoss, PowerLawDrift, Reach, Relaxation, SpreadGrowth
+from pillarsim.devices.retention.failure_time import failure_time_s
 from tests.near import near
 
 LOW, HIGH = 2e-6, 40e-6  # S

@@ -7,7 +7,7 @@ import math
 import torch
 
 from pillarsim.devices.ranges import OutOfRange
-from pillarsim.devices.retention import Retention
+from pillarsim.devices.retention.interface import Retention
 
 _SHORTEST_S, _LONGEST_S = 1e-9, 1e12  # s, between which a failure is looked for (assumed)
 _HALVINGS = 60  # of an interval of 48 in ln t: to rounding
