@@ -20,9 +20,9 @@ from typing import ClassVar
 import torch
 
 from pillarsim.devices.imperfections import chosen_imperfections
-from pillarsim.devices.pulses.batch import Batch, Directions, advanced, checked_count, parts
+from pillarsim.devices.pulses.batch import Directions, advanced, checked_count, parts
 from pillarsim.devices.pulses.draws import keys_of, normal, stream
-from pillarsim.devices.pulses.window import Window, spread
+from pillarsim.devices.pulses.window import Window, WindowedDevices, at_lower_bound, spread
 from pillarsim.devices.ranges import within
 
 _NAME = "linear step"
@@ -70,26 +70,17 @@ class LinearStep:
             model=self,
             imperfections=chosen,
             seed=seed,
-            number=torch.arange(count, dtype=torch.int32),
-            pulses=torch.zeros(count, dtype=torch.int32),
-            low_s=spread(self.window.g_min_s, on * self.window.spread_min, count, seed, _NAME, "low"),
-            span_s=spread(self.window.span_s, on * self.window.spread_span, count, seed, _NAME, "span"),
+            **at_lower_bound(self.window, "d2d" in chosen, count, seed, _NAME),
             up=spread(self.up, on * self.spread_step, count, seed, _NAME, "up"),
             down=spread(self.down, on * self.spread_step, count, seed, _NAME, "down"),
-            x=torch.zeros(count, dtype=torch.float64),
         )
 
 
 @dataclass(frozen=True, eq=False)
-class LinearStepDevices(Batch):
+class LinearStepDevices(WindowedDevices):
     """A batch of devices, float64 (count,): bounds, steps in parts of the window, place x in the window."""
 
     model: LinearStep
-    low_s: torch.Tensor
-    span_s: torch.Tensor
-    up: torch.Tensor
-    down: torch.Tensor
-    x: torch.Tensor
 
     def pulse(self, n: int | torch.Tensor) -> LinearStepDevices:
         """Return the devices after n more pulses each (see `interface.pulse`)."""
@@ -98,7 +89,7 @@ class LinearStepDevices(Batch):
     def conductance_s(self) -> torch.Tensor:
         """Return the conductance of each device in siemens, float64 (count,)."""
         if "write" not in self.imperfections:
-            return torch.addcmul(self.low_s, self.span_s, self.x)
+            return super().conductance_s()
         of, size = stream(self.seed, _NAME, "write"), self.model.write_noise * (self.model.up + self.model.down) / 2
         conductance = torch.empty_like(self.x)
         for part in parts(self.count):

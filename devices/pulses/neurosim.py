@@ -27,7 +27,6 @@ from numpy.typing import NDArray
 
 from pillarsim.devices.imperfections import chosen_imperfections
 from pillarsim.devices.pulses.batch import (
-    Batch,
     Directions,
     advanced,
     by_direction,
@@ -35,7 +34,7 @@ from pillarsim.devices.pulses.batch import (
     parts,
 )
 from pillarsim.devices.pulses.draws import normal
-from pillarsim.devices.pulses.window import Window, spread, standard
+from pillarsim.devices.pulses.window import Window, WindowedDevices, at_lower_bound, standard
 from pillarsim.devices.ranges import within
 
 _NAME = "neurosim"
@@ -91,13 +90,9 @@ class NeuroSim:
             model=self,
             imperfections=chosen,
             seed=seed,
-            number=torch.arange(count, dtype=torch.int32),
-            pulses=torch.zeros(count, dtype=torch.int32),
-            low_s=spread(self.window.g_min_s, on * self.window.spread_min, count, seed, _NAME, "low"),
-            span_s=spread(self.window.span_s, on * self.window.spread_span, count, seed, _NAME, "span"),
+            **at_lower_bound(self.window, "d2d" in chosen, count, seed, _NAME),
             up=bend(self.label_up, "up"),
             down=bend(-self.label_down, "down"),
-            x=torch.zeros(count, dtype=torch.float64),
         )
 
 
@@ -113,26 +108,17 @@ NEUROSIM_ANALOG = NeuroSim(
 
 
 @dataclass(frozen=True, eq=False)
-class NeuroSimDevices(Batch):
+class NeuroSimDevices(WindowedDevices):
     """A batch of devices, float64 (count,): bounds, Pmax / A of both directions, place x in the window.
 
     Pmax / A is positive where the first steps from the bound are the largest, in both directions.
     """
 
     model: NeuroSim
-    low_s: torch.Tensor
-    span_s: torch.Tensor
-    up: torch.Tensor
-    down: torch.Tensor
-    x: torch.Tensor
 
     def pulse(self, n: int | torch.Tensor) -> NeuroSimDevices:
         """Return the devices after n more pulses each (see `interface.pulse`); the noise comes once a call."""
         return advanced(self, n, ("x",), _step, one_by_one=False)
-
-    def conductance_s(self) -> torch.Tensor:
-        """Return the conductance of each device in siemens, float64 (count,)."""
-        return torch.addcmul(self.low_s, self.span_s, self.x)
 
 
 def height(steep: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -20,14 +20,13 @@ import torch
 
 from pillarsim.devices.imperfections import chosen_imperfections
 from pillarsim.devices.pulses.batch import (
-    Batch,
     Directions,
     advanced,
     by_direction,
     checked_count,
 )
 from pillarsim.devices.pulses.draws import normal
-from pillarsim.devices.pulses.window import Window, spread
+from pillarsim.devices.pulses.window import Window, WindowedDevices, at_lower_bound, spread
 from pillarsim.devices.ranges import within
 
 _NAME = "soft bounds"
@@ -71,18 +70,14 @@ class SoftBounds:
         checked_count(count)
         chosen = chosen_imperfections(imperfections, self.imperfections)
         on = float("d2d" in chosen)
-        span = spread(self.window.span_s, on * self.window.spread_span, count, seed, _NAME, "span")
+        start = at_lower_bound(self.window, "d2d" in chosen, count, seed, _NAME)
         return SoftBoundsDevices(
             model=self,
             imperfections=chosen,
             seed=seed,
-            number=torch.arange(count, dtype=torch.int32),
-            pulses=torch.zeros(count, dtype=torch.int32),
-            low_s=spread(self.window.g_min_s, on * self.window.spread_min, count, seed, _NAME, "low"),
-            span_s=span,
-            up=spread(self.step_up_s, on * self.spread_step, count, seed, _NAME, "up").div_(span),
-            down=spread(self.step_down_s, on * self.spread_step, count, seed, _NAME, "down").div_(span),
-            x=torch.zeros(count, dtype=torch.float64),
+            **start,
+            up=spread(self.step_up_s, on * self.spread_step, count, seed, _NAME, "up").div_(start["span_s"]),
+            down=spread(self.step_down_s, on * self.spread_step, count, seed, _NAME, "down").div_(start["span_s"]),
         )
 
 
@@ -108,23 +103,14 @@ def gong2018(window: Window) -> SoftBounds:
 
 
 @dataclass(frozen=True, eq=False)
-class SoftBoundsDevices(Batch):
+class SoftBoundsDevices(WindowedDevices):
     """A batch of devices, float64 (count,): bounds, steps in parts of the device's span, place x in the window."""
 
     model: SoftBounds
-    low_s: torch.Tensor
-    span_s: torch.Tensor
-    up: torch.Tensor
-    down: torch.Tensor
-    x: torch.Tensor
 
     def pulse(self, n: int | torch.Tensor) -> SoftBoundsDevices:
         """Return the devices after n more pulses each (see `interface.pulse`)."""
         return advanced(self, n, ("x",), _step, one_by_one=True)
-
-    def conductance_s(self) -> torch.Tensor:
-        """Return the conductance of each device in siemens, float64 (count,)."""
-        return torch.addcmul(self.low_s, self.span_s, self.x)
 
 
 def _step(devices: SoftBoundsDevices, n: torch.Tensor) -> SoftBoundsDevices:

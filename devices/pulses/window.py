@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import torch
 
-from pillarsim.devices.pulses.batch import parts
+from pillarsim.devices.pulses.batch import Batch, parts
 from pillarsim.devices.pulses.draws import keys_of, normal, stream
 from pillarsim.devices.ranges import within
 
@@ -53,3 +53,30 @@ def standard(part: slice, seed: int, *names: str) -> torch.Tensor:
     """Draw one standard normal number for each device of a slice from the stream called `names`, float64."""
     number = torch.arange(part.start, part.stop, dtype=torch.int32)
     return normal(keys_of(stream(seed, *names), number), torch.zeros_like(number)).double()
+
+
+@dataclass(frozen=True, eq=False)
+class WindowedDevices(Batch):
+    """Devices that move in windows of their own, float64 (count,): bounds, what drives each direction, place x."""
+
+    low_s: torch.Tensor
+    span_s: torch.Tensor
+    up: torch.Tensor
+    down: torch.Tensor
+    x: torch.Tensor
+
+    def conductance_s(self) -> torch.Tensor:
+        """Return the conductance of each device in siemens, float64 (count,)."""
+        return torch.addcmul(self.low_s, self.span_s, self.x)
+
+
+def at_lower_bound(window: Window, spreads: bool, count: int, seed: int, name: str) -> dict[str, torch.Tensor]:
+    """Return number, pulses, bounds and place of fresh devices; spreads: whether bounds differ between devices."""
+    on = float(spreads)
+    return {
+        "number": torch.arange(count, dtype=torch.int32),
+        "pulses": torch.zeros(count, dtype=torch.int32),
+        "low_s": spread(window.g_min_s, on * window.spread_min, count, seed, name, "low"),
+        "span_s": spread(window.span_s, on * window.spread_span, count, seed, name, "span"),
+        "x": torch.zeros(count, dtype=torch.float64),
+    }
