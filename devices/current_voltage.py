@@ -19,6 +19,7 @@ Poole-Frenkel asks for the temperature.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
@@ -61,18 +62,18 @@ class Law(Protocol):
         ...
 
 
-class Shaped:
+class Shaped(ABC):
     """A law I = G f(V): one term. Sub-classes say f through `shape_v` and f(V) / V through `rise`."""
 
     rank: ClassVar[int] = 1
 
+    @abstractmethod
     def shape_v(self, volts: Any, temperature_k: float) -> Any:
         """Return f(V), of slope 1 at 0 V."""
-        raise NotImplementedError
 
+    @abstractmethod
     def rise(self, volts: Any, temperature_k: float) -> Any:
         """Return I / V over the slope at 0 V."""
-        raise NotImplementedError
 
     def current_a(self, slope_s: Any, volts: Any, temperature_k: float) -> Any:
         """Return I(V, G) in amperes."""
