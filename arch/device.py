@@ -6,14 +6,13 @@ from pathlib import Path
 
 from pillarsim.arch.chip.ageing import ArrheniusLoss, CellRetention, PowerLawDrift, Relaxation
 from pillarsim.arch.chip.cell import CellCard
+from pillarsim.arch.chip.current_voltage import LAW_K
 from pillarsim.arch.chip.load import load_card
 from pillarsim.arch.chip.written import LevelError, Quantiles, StatePair, TelegraphNoise
 from pillarsim.arch.pulse_models import pulse_model
 from pillarsim.devices import endurance, noise, retention, temperature
 from pillarsim.devices.device import Device
 from pillarsim.devices.programming_error import LogNormalError, PolynomialError, ProgrammingError, QuantileError
-
-CARD_K = 300.0  # K, temperature at which a card's states hold where it says nothing, assumed
 
 
 def load_device(card: str | Path) -> Device:
@@ -29,7 +28,8 @@ def device_of(card: CellCard) -> Device:
         g_max_s=high,
         levels=card.levels,
         stated_v=card.iv.stated_at,
-        stated_k=card_temperature_k(card),
+        stated_k=LAW_K if card.activation is None else card.activation.temperature,
+        curve_k=LAW_K,
         law=card.iv.law,
         error=None if exactly_written(card) else programming_error(card, low, high),
         update=None if card.pulse_update is None else pulse_model(card.pulse_update, low, high),
@@ -42,11 +42,6 @@ def device_of(card: CellCard) -> Device:
         retention=None if card.retention is None else retention_model(card.retention),
         endurance=endurance_model(card),
     )
-
-
-def card_temperature_k(card: CellCard) -> float:
-    """Temperature at which a card's states hold and its cells are written."""
-    return CARD_K if card.activation is None else card.activation.temperature
 
 
 def exactly_written(card: CellCard) -> bool:

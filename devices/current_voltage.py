@@ -31,8 +31,8 @@ from pillarsim.devices.polynomial import (
     polynomial_slopes_s,
 )
 from pillarsim.devices.ranges import OutOfRange, within
+from pillarsim.devices.scaling import BOLTZMANN_EV
 
-BOLTZMANN_J_K = 1.380649e-23  # J/K, exact, SI brochure 2019
 CHARGE_C = 1.602176634e-19  # C, elementary charge, exact, SI brochure 2019
 VACUUM_F_M = 8.8541878188e-12  # F/m, permittivity of vacuum, CODATA 2022
 
@@ -142,7 +142,7 @@ class PooleFrenkel(Shaped):
     def field_v(self, temperature_k: float) -> float:
         """Return Vpf = (k T / q)^2 pi d eps / q: the voltage that lowers the barrier by k T."""
         _positive("temperature_k", temperature_k, "K")
-        thermal_v = BOLTZMANN_J_K * temperature_k / CHARGE_C
+        thermal_v = BOLTZMANN_EV * temperature_k
         permittivity_f_m = VACUUM_F_M * self.permittivity_relative
         return thermal_v**2 * math.pi * self.thickness_m * permittivity_f_m / CHARGE_C
 

@@ -65,7 +65,7 @@ class Device:
 
     error: of one write pulse, where cells are programmed by trials; update: how a pulse moves the conductance;
     by_pulses: whether `program` takes pulses of `update`. stuck_min, stuck_max: shares of cells stuck at g_min_s and
-    at g_max_s; read_noise: standard deviation of a read's current, relative.
+    at g_max_s; curve_k: temperature of the curve's shape; read_noise: standard deviation of a read's current, relative.
     """
 
     g_min_s: float
@@ -73,6 +73,7 @@ class Device:
     levels: int
     stated_v: float
     stated_k: float
+    curve_k: float
     law: Law
     error: ProgrammingError | None = None
     update: Model[Batch] | None = None
@@ -177,9 +178,9 @@ class Device:
         if self.activation is not None:
             factor = self.activation.factor(conductance, self.g_min_s, self.g_max_s, temperature_k)
             conductance = conductance * factor
-        slope = self.law.slope_from(conductance, self.stated_v, self.stated_k)
-        # The curve's shape is that of the card's temperature; what follows temperature is `activation` alone.
-        current: torch.Tensor = self.law.current_a(slope, volts, self.stated_k)
+        # The curve keeps one shape, as in a chip; what follows temperature is `activation` alone.
+        slope = self.law.slope_from(conductance, self.stated_v, self.curve_k)
+        current: torch.Tensor = self.law.current_a(slope, volts, self.curve_k)
         if self.read_noise > 0 and "read_noise" in chosen:
             current = noisy_read_s(current, self.read_noise, stream_seed(seed, "device"), 0)
         return current

@@ -12,7 +12,7 @@ from pillarsim.arch.units import Length, Voltage, VoltageOrZero
 from pillarsim.devices.current_voltage import Law, Linear, Polynomial, PooleFrenkel, Shaped, Sinh
 
 STEEPEST = 200  # largest exponent of a law: beyond, its numbers mean nothing (assumed)
-LAW_K = 300.0  # K, temperature at which a Poole-Frenkel card holds, assumed
+LAW_K = 300.0  # K, temperature of a curve's shape, and of a card's states where it says nothing; assumed
 
 
 class CurrentVoltage(Section):

@@ -29,9 +29,9 @@ from pillarsim.devices.pulses.batch import Batch, Directions, advanced, checked_
 from pillarsim.devices.pulses.draws import normal
 from pillarsim.devices.pulses.window import standard
 from pillarsim.devices.ranges import within
+from pillarsim.devices.scaling import BOLTZMANN_EV
 
 _NAME = "stanford pku"
-_K_OVER_Q = 8.617333262e-5  # V/K, Boltzmann constant over elementary charge, CODATA 2018
 _CELLS = 1 << 16  # of the table; error falls with their square
 _SPREADS = 6.0  # standard deviations that the table reaches beyond the limits; limits of devices stay within
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(4)  # quadrature inside a cell of the table
@@ -94,7 +94,7 @@ class StanfordPku:
     def rate_nm_per_s(self, gap_nm: NDArray[np.float64], volts: float) -> NDArray[np.float64]:
         """Return dgap/dt in nm/s at a gap, without the limits."""
         gap = np.asarray(gap_nm, dtype=np.float64)
-        kt = _K_OVER_Q * (self.ambient_k + np.abs(volts * self.current_a(gap, volts)) * self.rth_k_per_w)
+        kt = BOLTZMANN_EV * (self.ambient_k + np.abs(volts * self.current_a(gap, volts)) * self.rth_k_per_w)
         field = (self.gamma0 - self.beta * gap**3) * self.a0_nm * volts / self.tox_nm
         rate: NDArray[np.float64] = -self.vel0_nm_per_s * np.exp(-self.ea_ev / kt) * np.sinh(field / kt)
         return rate

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from pillarsim.devices.cells import WriteRule
-from pillarsim.devices.current_voltage import Linear, Sinh
+from pillarsim.devices.current_voltage import Linear, PooleFrenkel, Sinh
 from pillarsim.devices.device import Device
 from pillarsim.devices.endurance import Endurance
 from pillarsim.devices.noise import SlowTelegraph
@@ -23,7 +23,7 @@ from tests.near import near
 
 LOW, HIGH, MANY = 2e-6, 50e-6, 100_000
 ONE = WriteRule(None, 1)
-PLAIN = Device(LOW, HIGH, 4, 0.0, 300.0, Linear(), error=LogNormalError(0.5, 0.1, LOW, HIGH))
+PLAIN = Device(LOW, HIGH, 4, 0.0, 300.0, 300.0, Linear(), error=LogNormalError(0.5, 0.1, LOW, HIGH))
 STEPS = SoftBounds(Window(LOW, HIGH), 2e-6, 2e-6, 1.0, 1.0, sigma=0.3)
 
 
@@ -59,7 +59,7 @@ def test_stuck_cells_keep_their_state() -> None:
 
 def test_programming_by_pulses_stops_at_the_target() -> None:
     """Single steps of at most 2 uS from the lower bound, verified; the rule's tolerance holds or the device fails."""
-    device = Device(LOW, HIGH, 4, 0.0, 300.0, Linear(), update=STEPS, by_pulses=True)
+    device = Device(LOW, HIGH, 4, 0.0, 300.0, 300.0, Linear(), update=STEPS, by_pulses=True)
     targets = torch.tensor([LOW, 20e-6, 40e-6]).repeat(500)
     done = device.program(targets, WriteRule(1.5e-6, 500), device.imperfections, 1)
     off = (done.conductance_s - targets).abs()
@@ -71,7 +71,7 @@ def test_programming_by_pulses_stops_at_the_target() -> None:
 
 def test_read_follows_the_law_and_the_noise() -> None:
     """A sinh cell stated at 1 V carries G V there and less below; read noise is relative and drawn for each read."""
-    device = Device(LOW, HIGH, 4, 1.0, 300.0, Sinh(0.333), read_noise=0.02)
+    device = Device(LOW, HIGH, 4, 1.0, 300.0, 300.0, Sinh(0.333), read_noise=0.02)
     cells = torch.full((MANY,), 10e-6, dtype=torch.float64)
     assert device.read_a(cells[:3], 1.0, 300.0, (), 1).tolist() == near([10e-6] * 3)
     half = math.sinh(0.5 / 0.333) / math.sinh(1 / 0.333)
@@ -111,3 +111,15 @@ def test_what_a_card_does_not_state_is_refused() -> None:
         PLAIN.worn(10)
     with pytest.raises(ValueError, match=r"'programing'.*did you mean 'programming'"):
         PLAIN.program(torch.tensor([LOW]), ONE, ("programing",), 1)
+
+
+def test_the_curve_keeps_its_shape_over_temperature() -> None:
+    """Poole-Frenkel cells follow temperature by their activation alone, whichever voltage they are read at."""
+    law = PooleFrenkel(20.0, 5e-9)
+    device = replace(PLAIN, law=law, stated_v=0.2, stated_k=320.0, activation=ThermalActivation(0.1, 0.1, 320.0))
+    cells = torch.tensor([HIGH], dtype=torch.float64)
+    factor = math.exp(0.1 / 8.617333262e-5 * (1 / 320 - 1 / 400))
+    for volts in (0.1, 0.2, 0.4):
+        cold, hot = (float(device.read_a(cells, volts, kelvin, (), 1)[0]) for kelvin in (320.0, 400.0))
+        assert hot / cold == near(factor, 1e-9)
+        assert cold == near(HIGH / float(law.rise(0.2, 300.0)) * volts * float(law.rise(volts, 300.0)), 1e-9)

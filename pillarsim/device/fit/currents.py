@@ -28,7 +28,8 @@ from pillarsim.device.fit.result import (
 from pillarsim.device.fit.solve import Solution, least, r_squared
 from pillarsim.device.fit.table import Table
 from pillarsim.device.fit.text import quantity
-from pillarsim.devices.current_voltage import BOLTZMANN_J_K, CHARGE_C, VACUUM_F_M, Law, PooleFrenkel, Sinh
+from pillarsim.devices.current_voltage import CHARGE_C, VACUUM_F_M, Law, PooleFrenkel, Sinh
+from pillarsim.devices.scaling import BOLTZMANN_EV
 
 ROOM_K = 300.0  # K, where a table and the command state no temperature; assumed
 _OPEN = 0.5  # standard error of ln of a shape parameter from which it is called open, our choice
@@ -88,7 +89,7 @@ def fit_poole_frenkel(table: Table, given: Given) -> Fit:
         raise NotFitted("expected --thickness, such as '5 nm': curves give only permittivity times thickness")
     kelvin = _temperatures(table, given)
     curves = _curves(table, kelvin)
-    thermal_v = BOLTZMANN_J_K * kelvin[curves.rows] / CHARGE_C
+    thermal_v = BOLTZMANN_EV * kelvin[curves.rows]
     field = thermal_v * math.sqrt(math.pi * VACUUM_F_M * given.thickness_m / CHARGE_C)
     rise = np.sqrt(curves.volts) / field  # over the root of the permittivity
 
