@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pillarsim.arch.activity import Activity
 from pillarsim.arch.chip import Array
 from pillarsim.arch.circuit.sampled import SampledReads
 from pillarsim.arch.components.array_power import array_ir_drop
+from pillarsim.arch.compute.pieces import pieces
 from pillarsim.arch.compute.program import LayerLevels, cell_states
 from pillarsim.arch.placement import Placement
 
@@ -36,7 +41,7 @@ def ir_drop_estimate(
     for layer, coded, active in zip(placement.layers, levels, activity.layers, strict=True):
         columns = sum(one.units[1] - one.units[0] for one in layer.replicas[0]) * layer.polarities
         groups = [stop - start for block in layer.row_blocks for start, stop in block.groups]
-        cell_s = float(targets[coded.levels.numpy()].mean()) * columns / (len(layer.replicas[0]) * array.columns)
+        cell_s = _mean_s(coded, targets) * columns / (len(layer.replicas[0]) * array.columns)
         reads = sum(len(layer.row_blocks[one.row_block].groups) for one in layer.replicas[0]) * layer.chunks
         density = active.drives / (reads * array.active_inputs)
         full = max(groups) / array.active_inputs
@@ -48,6 +53,13 @@ def ir_drop_estimate(
 def ir_drop_solved(sampled: Sequence[SampledReads]) -> dict[str, Any]:
     """The same of solved circuits: over the sampled reads, and of the worst cell with all inputs of a read on."""
     return _largest("solved", [(one.name, one.mean_drop, one.worst_drop) for one in sampled])
+
+
+def _mean_s(coded: LayerLevels, targets: NDArray[np.float64]) -> float:
+    """Mean target of a layer's cells."""
+    layer = coded.layer
+    summed = math.fsum(float(targets[coded.part(piece)[0].numpy()].sum()) for piece in pieces(layer))
+    return summed / (len(layer.matrix.weight) * layer.units * layer.polarities)
 
 
 def _largest(model: str, layers: Sequence[tuple[str, float, float]]) -> dict[str, Any]:

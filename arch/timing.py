@@ -53,6 +53,7 @@ class Timing:
     partial_sum_bits an exact sum of products of one array, in an output register
     sample_hold      the next read may run while the last one is converted
     analog_bits      input chunks are summed before a single conversion
+    lookup, multiplier   None where the chip has no such units
     """
 
     read_ps: int
@@ -67,6 +68,8 @@ class Timing:
     adder: Unit
     activation: Unit
     pooling: Unit
+    lookup: Unit | None
+    multiplier: Unit | None
     router_ps: int
     flit_ps: int
     link_width: int

@@ -24,7 +24,11 @@ class StateTimes:
 
 @dataclass(frozen=True)
 class LayerTrace:
-    """One matrix layer over the whole run: windows done, first start, last end, engine-busy time of all replicas."""
+    """One stage over the whole run: windows done, first start, last end, and time summed over its replicas.
+
+    busy_ps: its arrays were held by a window; of a digital stage: units worked at its operator. stalled_ps: a window was
+    fetched and its replica free, but no output register was, or others used the arrays.
+    """
 
     name: str
     windows: int
@@ -39,7 +43,8 @@ class Trace:
     """A finished simulation of streaming images (time 0: the first input is offered, after programming).
 
     finished_ps: when each image's last output left the chip; span_ps: the last activity, which is the last of them
-    unless values that no output needs (rows that a pooling drops) are still on their way.
+    unless values that no output needs (rows that a pooling drops) are still on their way. skipped: images that were
+    not simulated one by one, since the pipeline repeated itself exactly.
     """
 
     detail: str
@@ -52,6 +57,7 @@ class Trace:
     events: int
     cpu_s: float
     wall_s: float
+    skipped: int = 0
 
 
 @dataclass(frozen=True)

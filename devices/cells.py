@@ -9,6 +9,7 @@ Left out: dependence of a pulse on the state before it, device-to-device memory 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -81,16 +82,27 @@ def acceptance(states: CellStates, rule: WriteRule) -> tuple[Array, Array]:
     return below, states.error.cdf(targets, targets + rule.tolerance_s) - below
 
 
-def write_cells(levels: torch.Tensor, states: CellStates, rule: WriteRule, seed: int, threads: int = 1) -> WrittenCells:
+def write_cells(
+    levels: torch.Tensor,
+    states: CellStates,
+    rule: WriteRule,
+    seed: int,
+    threads: int = 1,
+    starts: Sequence[int] = (0,),
+) -> WrittenCells:
     """Write every cell of `levels` (uint8, any shape) once.
 
     Three uniform draws belong to each cell, counted by its place in the flattened tensor: cells added after it, other
-    rules, and `threads` leave them as they are. Conductances come from tables of the error's quantiles
-    (`write_kernel.py` says how fine). Besides the outcome, memory is that of the tables, 100 kB a level.
-    Raises ValueError for another type, OutOfRange for a level or a target that the states or the error lack.
+    rules, and `threads` leave them as they are. A part of more cells is written as it would be among them: `starts`
+    cuts it into as many equal runs, in order, and says the number that each run counts from. Conductances come from
+    tables of the error's quantiles (`write_kernel.py` says how fine). Besides the outcome, memory is that of the
+    tables, 100 kB a level. Raises ValueError for another type, or runs that do not divide the cells; OutOfRange for a
+    level or a target that the states or the error lack.
     """
     if levels.dtype != torch.uint8:
         raise ValueError(f"levels: expected uint8, found {levels.dtype}")
+    if not starts or levels.numel() % len(starts):
+        raise ValueError(f"starts: expected equal runs of {levels.numel()} cells, found {len(starts)}")
     if levels.numel() and int(levels.max()) >= states.levels:
         raise OutOfRange(f"level: expected 0 to {states.levels - 1}, found {int(levels.max())}")
     laws = _laws(states, rule)
@@ -104,17 +116,22 @@ def write_cells(levels: torch.Tensor, states: CellStates, rule: WriteRule, seed:
     streams = np.uint64(stream_seed(seed, "write", "pulses")), np.uint64(stream_seed(seed, "write", "stuck"))
     stuck = (states.stuck_min, states.stuck_max, np.float32(states.g_min_s), np.float32(states.g_max_s))
 
-    def write(first: int) -> None:
-        cells = (first, min(first + _CHUNK, len(flat)))
+    run = len(flat) // len(starts)
+
+    def write(chunk: tuple[int, int, int]) -> None:
         write_range(
-            flat, cells, streams, rule.max_pulses, laws.inverse_log, laws.share_below, laws.tables, stuck,
+            flat, chunk[:2], chunk[2], streams, rule.max_pulses, laws.inverse_log, laws.share_below, laws.tables, stuck,
             laws.stuck_fails, *outcome,
         )  # fmt: skip
 
-    chunks = range(0, len(flat), _CHUNK)
+    chunks = [
+        (first, min(first + _CHUNK, (number + 1) * run), start - number * run)
+        for number, start in enumerate(starts)
+        for first in range(number * run, (number + 1) * run, _CHUNK)
+    ]
     if threads == 1 or len(chunks) < 2:
-        for first in chunks:
-            write(first)
+        for chunk in chunks:
+            write(chunk)
     else:
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(write, chunks))

@@ -1,7 +1,8 @@
 """Write-verify of many cells in one pass: counted uniform draws, look-up of tabulated quantiles. Compiled.
 
-Draws: word number i of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014) belongs to cell i, so a cell's draws depend on
-the stream and its own place alone. A uniform is (k + 1/2) / 2^32, so no draw of a normal law lies beyond 6.3 sigma.
+Draws: word number n of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014) belongs to cell n, so a cell's draws depend on
+the stream and its own number alone, in whatever parts cells are written. A uniform is (k + 1/2) / 2^32, so no draw of a
+normal law lies beyond 6.3 sigma.
 Tables: a quantile function at 128 equally spaced probabilities in each octave 2^-j of p and of 1 - p, down to the
 smallest draw, linear between. Of a normal law that is off by less than 1e-5 standard deviations everywhere, tails
 included (largest near p = 1/4: (p / 128)^2 / 8 times the second derivative of the quantile).
@@ -70,6 +71,7 @@ def looked_up(table: NDArray[np.float32], k: np.int64) -> np.float32:
 def write_range(
     levels: NDArray[np.uint8],
     cells: tuple[int, int],
+    shift: int,
     streams: tuple[np.uint64, np.uint64],
     max_pulses: int,
     inverse_log: NDArray[np.float64],
@@ -83,15 +85,16 @@ def write_range(
 ) -> None:
     """Write cells[0] <= i < cells[1]; the last three arrays receive the outcome. Nothing is checked here.
 
-    By level: inverse_log = 1 / ln(1 - probability of acceptance), share_below = share of failures that are too low,
+    shift: the number of cell i in the streams is i + shift. streams: of pulses and conductance, of stuck cells. By
+    level: inverse_log = 1 / ln(1 - probability of acceptance), share_below = share of failures that are too low,
     tables (levels, 3, 2, KNOTS), stuck_fails (levels, 2). stuck: (share at the low and at the high state, their
-    conductances). streams: of pulses and conductance, of stuck cells.
+    conductances).
     """
     any_stuck = stuck[0] > 0 or stuck[1] > 0
     for i in range(cells[0], cells[1]):
         level = levels[i]
         if any_stuck:
-            fate = (float(drawn_word(streams[1], i) >> _WORD_BITS) + 0.5) / SPAN
+            fate = (float(drawn_word(streams[1], i + shift) >> _WORD_BITS) + 0.5) / SPAN
             high = fate > 1 - stuck[1]
             if high or fate < stuck[0]:
                 fails = stuck_fails[level, 1 if high else 0]
@@ -99,7 +102,7 @@ def write_range(
                 pulses[i] = max_pulses if fails else 1
                 failed[i] = fails
                 continue
-        word = drawn_word(streams[0], i)
+        word = drawn_word(streams[0], i + shift)
         k = np.int64(word & _LOW_WORD)
         # Misses before the first success of a geometric law: floor of ln(uniform) / ln(1 - p).
         misses = math.log((float(word >> _WORD_BITS) + 0.5) / SPAN) * inverse_log[level]

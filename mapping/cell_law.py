@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from pillarsim.arch.chip import Array, Input, Weights
 from pillarsim.arch.errors import InputError
-from pillarsim.mapping.fold import MatrixStage
+from pillarsim.mapping.matrix import Matrix
 from pillarsim.mapping.response import device_law
 from pillarsim.workloads.network import CellLaw, NetworkError
 
@@ -26,7 +26,7 @@ def cell_law(array: Array) -> CellLaw:
 
 
 def check_responses(
-    stages: Sequence[MatrixStage], array: Array, weights: Weights, bits_per_cell: int, inputs: Input
+    matrices: Sequence[Matrix], array: Array, weights: Weights, bits_per_cell: int, inputs: Input
 ) -> None:
     """Raise InputError where a layer's response is not what the chip's cells compute with its codes.
 
@@ -34,7 +34,7 @@ def check_responses(
     cells, which only fix its ranges. The range of conductances counts only where the law's shape follows it.
     """
     chip = cell_law(array)
-    for stage in stages:
+    for stage in matrices:
         if stage.response is None or stage.response.law.name == "linear":
             continue
         law, which = stage.response.law, f"layer '{stage.name}' has a response"

@@ -64,6 +64,22 @@ def unit_blocks(outputs: int, slices: int, polarities: int, shape: ArrayShape) -
     return tuple((start, min(start + capacity, units)) for start in range(0, units, capacity))
 
 
+def group_ranges(groups: int, rows: int, outputs: int, units: int, shape: ArrayShape) -> tuple[tuple[int, int], ...]:
+    """Groups [first, last) of a grouped convolution that share arrays, as many as one array holds side by side.
+
+    rows, outputs: of one group; units: outputs that an array holds.
+    """
+    if groups == 1:
+        return ((0, 1),)
+    together = max(1, min(groups, shape.inputs // rows, units // outputs))
+    return balanced(0, groups, together)
+
+
+def outputs_held(slices: int, polarities: int, shape: ArrayShape) -> int:
+    """Whole outputs, all slices of them, that the columns of one array hold; 0 where not even one."""
+    return shape.columns // polarities // slices
+
+
 def arrays_needed(rows: int, outputs: int, slices: int, polarities: int, shape: ArrayShape) -> int:
     """Arrays of one replica of a (rows, outputs) matrix."""
     return len(row_blocks(rows, shape)) * len(unit_blocks(outputs, slices, polarities, shape))

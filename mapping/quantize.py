@@ -1,7 +1,8 @@
-"""Symmetric integer quantisation of weights and activations, with scales from calibration images.
+"""Symmetric integer quantisation of weights and activations, with scales from calibration inputs.
 
 Weights: signed codes of `bits`, scale max|w| / (2^(bits-1) - 1) per layer or per output channel (symmetric, no zero
-point). Activations: unsigned codes where nothing is negative (after ReLU), else two's complement.
+point). Activations: unsigned codes where nothing is negative (after ReLU), else two's complement; a sign function has
+the codes -1, 0 and 1. Every node's result has one coding, whoever takes it.
 A layer with a response has its scales from it, one for all channels, and unsigned codes: they stand for the voltages
 and conductances that it was trained with. Average pooling before such a layer takes the mean of clipped codes.
 Left out: asymmetric zero points, quantisation-aware training, per-channel activation scales.
@@ -10,46 +11,134 @@ Left out: asymmetric zero points, quantisation-aware training, per-channel activ
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from pillarsim.arch.errors import InputError
-from pillarsim.arch.placement import CodedResponse, Codes, PostOperator, QuantizedMatrix
-from pillarsim.mapping.fold import MatrixStage
+from pillarsim.arch.placement import INPUT, CodedResponse, Codes, Post, QuantizedMatrix
+from pillarsim.mapping.lower import Lowered, Node
+from pillarsim.mapping.lowered_forward import forward_nodes
+from pillarsim.mapping.matrix import Matrix
 from pillarsim.mapping.response import input_factors, weight_factors
-from pillarsim.workloads.network import CellResponse
+from pillarsim.workloads.network import Activation, AvgPool2d, CellResponse, Layer, MaxPool2d, Relu
+
+Floats = NDArray[np.float64]
+
+__all__ = ["Coded", "coded_response", "codes_for", "group_matrix", "is_sign", "quantize"]
 
 _EXACT_BITS = 52  # sums below 2^52 of the grid's step squared are exact in float64
 LEAST_SHARE = 1e-3  # of a layer's largest weight: channels below it take the layer's scale (the project's own choice)
+SIGNS = Codes(2, True, 1.0)  # of -1, 0 and 1
+_MOST_WEIGHTS = 1 << 21  # weights that are coded at once, 16 MiB of float64 (the project's own choice)
+_STEEP = 2.0**40  # codes a step of the accumulator before a sign: any sum but 0 reaches the largest code
+
+
+@dataclass(frozen=True, eq=False)
+class Coded:
+    """The coding of a node: of its result, and of what leaves each operator fused behind it (None: floats)."""
+
+    codes: Codes | None
+    post: tuple[Post, ...]
+
+    @property
+    def output(self) -> Codes | None:
+        """Codes of what leaves the node."""
+        return self.post[-1].output if self.post else self.codes
 
 
 def quantize(
-    stages: Sequence[MatrixStage],
-    images: NDArray[np.float32],
-    *,
-    weight_bits: int,
-    per_channel: bool,
-    activation_bits: int,
-    percentile: float,
-) -> tuple[Codes, tuple[QuantizedMatrix, ...]]:
-    """Return the input's coding and one quantised matrix a stage, calibrated on float `images` (N, C, H, W)."""
-    values = torch.from_numpy(np.ascontiguousarray(images, dtype=np.float64)).reshape(len(images), *stages[0].in_shape)
-    input_codes = _codes_into(stages[0].response, values, activation_bits, percentile)
-    incoming, matrices = input_codes, []
-    for index, stage in enumerate(stages):
-        accumulated = _convolve(values, stage)
-        last = index == len(stages) - 1
-        relu_first = bool(stage.post) and stage.post[0].kind == "relu"
-        shown = accumulated.clamp(min=0) if relu_first else accumulated
-        outgoing = None if last else _codes_into(stages[index + 1].response, shown, activation_bits, percentile)
-        matrices.append(_matrix(stage, incoming, outgoing, weight_bits, per_channel))
-        values = apply_post(accumulated, stage.post)
-        if outgoing is not None:
-            incoming = outgoing
-    return input_codes, tuple(matrices)
+    lowered: Lowered, inputs: NDArray[np.float32], *, activation_bits: int, percentile: float
+) -> tuple[Codes, tuple[Coded, ...]]:
+    """Return the input's coding and that of every node, calibrated on float `inputs` (N, *input_shape)."""
+    wanted = _responses(lowered)
+    images = torch.from_numpy(np.ascontiguousarray(inputs, dtype=np.float64))
+    coder = _Coder(activation_bits, percentile)
+    input_codes = coder.codes_into(wanted.get(INPUT), images)
+    coded = []
+    for number, (node, steps) in enumerate(zip(lowered.nodes, forward_nodes(lowered, images), strict=True)):
+        last = number == len(lowered.nodes) - 1
+        if last:
+            coded.append(Coded(None, tuple(Post(operator, None) for operator in node.post)))
+        else:
+            coded.append(coder.node(node, steps, wanted.get(number)))
+    return input_codes, tuple(coded)
+
+
+def _responses(lowered: Lowered) -> dict[int, CellResponse]:
+    """The response of the layers that take each node's output. Raises InputError where they differ."""
+    found: dict[int, tuple[str, CellResponse | None]] = {}
+    for node in lowered.nodes:
+        response = None if node.matrix is None else node.matrix.response
+        for edge in node.edges:
+            name, other = found.setdefault(edge.source, (node.name, response))
+            if (other is None) != (response is None) or (
+                other is not None and response is not None and other.input_scale != response.input_scale
+            ):
+                raise InputError(
+                    f"layer '{node.name}': expected the same range of inputs as layer '{name}', which takes the same "
+                    "values: only one of them has a response, or their input_scale differs"
+                )
+    return {source: response for source, (_, response) in found.items() if response is not None}
+
+
+@dataclass(frozen=True)
+class _Coder:
+    bits: int
+    percentile: float
+
+    def codes_into(self, response: CellResponse | None, values: torch.Tensor) -> Codes:
+        """Coding of a layer's inputs: calibrated on `values`, or what its response was trained with."""
+        if response is None:
+            return codes_for(values, self.bits, self.percentile)
+        return Codes(self.bits, False, response.input_scale / ((1 << self.bits) - 1))
+
+    def node(self, node: Node, steps: Sequence[torch.Tensor], response: CellResponse | None) -> Coded:
+        """`steps`: the result, and what leaves each operator behind it.
+
+        An operator that clips takes its range on the result already; a response fixes the codes that leave.
+        """
+        operators: list[Layer] = list(node.post)
+        if is_sign(operators[0] if operators else node.operator):
+            codes = SIGNS
+        else:
+            kept = all(keeps_codes(operator) for operator in operators)
+            codes = self.codes_into(response if kept else None, _shown(operators, steps))
+        post, before = [], codes
+        for place, operator in enumerate(operators, 1):
+            if is_sign(operator):
+                before = SIGNS
+            elif not keeps_codes(operator):
+                kept = all(keeps_codes(later) for later in operators[place:])
+                before = self.codes_into(response if kept else None, _shown(operators[place:], steps[place:]))
+            post.append(Post(operator, before))
+        return Coded(codes, tuple(post))
+
+
+def keeps_codes(operator: Layer) -> bool:
+    """Whether an operator acts on codes as they are; others look codes of a new scale up in a table."""
+    if isinstance(operator, Activation):
+        return operator.function == "clip"
+    return isinstance(operator, Relu | MaxPool2d | AvgPool2d)
+
+
+def is_sign(operator: Layer | None) -> bool:
+    """Whether an operator gives -1, 0 or 1."""
+    return isinstance(operator, Activation) and operator.function == "sign"
+
+
+def _shown(operators: Sequence[Layer], steps: Sequence[torch.Tensor]) -> torch.Tensor:
+    """The values that a coding must cover: those behind the clipping functions that follow at once."""
+    place = 0
+    while place < len(operators):
+        operator = operators[place]
+        if not isinstance(operator, Relu) and not (isinstance(operator, Activation) and operator.function == "clip"):
+            break
+        place += 1
+    return steps[place]
 
 
 def codes_for(values: torch.Tensor, bits: int, percentile: float) -> Codes:
@@ -60,7 +149,7 @@ def codes_for(values: torch.Tensor, bits: int, percentile: float) -> Codes:
     signed = bool((values < 0).any())
     if signed and bits == 1:
         bits = 2  # a single two's complement bit holds only 0 and -1
-    top = float(np.percentile(values.abs().numpy(), percentile))
+    top = float(values.abs().max() if percentile == 100 else np.percentile(values.abs().numpy(), percentile))
     if top == 0 and bool(values.any()):
         raise InputError(
             f"input.calibration_percentile: percentile {percentile:g} of the calibration activations of a layer is 0; "
@@ -70,69 +159,75 @@ def codes_for(values: torch.Tensor, bits: int, percentile: float) -> Codes:
     return Codes(bits, signed, top / high if top > 0 else 1.0)
 
 
-def _codes_into(response: CellResponse | None, values: torch.Tensor, bits: int, percentile: float) -> Codes:
-    """Coding of a layer's inputs: calibrated on `values`, or what its response was trained with."""
+def group_matrix(
+    matrix: Matrix,
+    groups: Sequence[tuple[int, int]],
+    incoming: Codes,
+    outgoing: Codes | None,
+    *,
+    bits: int,
+    per_channel: bool,
+    steep: bool,
+) -> Iterator[QuantizedMatrix]:
+    """One dense quantised matrix for each range of groups [first, last): (R, O), zeros between its groups.
+
+    outgoing: codes of the result; steep: a sign function follows, so that only the sign of a sum must be kept.
+    """
+    high, response = (1 << (bits - 1)) - 1, matrix.response
     if response is None:
-        return codes_for(values, bits, percentile)
-    return Codes(bits, False, response.input_scale / ((1 << bits) - 1))
-
-
-def apply_post(values: torch.Tensor, post: Sequence[PostOperator]) -> torch.Tensor:
-    """Apply the digital operators to a float map (N, C, H, W)."""
-    for operator in post:
-        if operator.kind == "relu":
-            values = values.clamp(min=0)
-        elif operator.kind == "max_pool":
-            values = torch.nn.functional.max_pool2d(values, operator.kernel, operator.stride)
-        elif operator.kind == "avg_pool":
-            values = torch.nn.functional.avg_pool2d(values, operator.kernel, operator.stride)
-    return values
-
-
-def _convolve(values: torch.Tensor, stage: MatrixStage) -> torch.Tensor:
-    outputs = stage.weight.shape[1]
-    kernel = torch.from_numpy(stage.weight.T.copy()).reshape(outputs, stage.in_shape[0], *stage.kernel)
-    shaped = values.reshape(len(values), *stage.in_shape)
-    if stage.response is not None:
-        shaped = torch.cat(input_factors(stage.response, shaped), dim=1)
-        kernel = torch.cat(weight_factors(stage.response, kernel), dim=1)
-        kernel = kernel * (stage.response.input_scale * stage.response.weight_scale)
-    return torch.nn.functional.conv2d(shaped, kernel, torch.from_numpy(stage.bias), stage.stride, stage.padding)
-
-
-def _matrix(
-    stage: MatrixStage, incoming: Codes, outgoing: Codes | None, bits: int, per_channel: bool
-) -> QuantizedMatrix:
-    high, response = (1 << (bits - 1)) - 1, stage.response
-    if response is None:
-        scale = _weight_scales(stage, high, per_channel)
-        weight = np.rint(stage.weight / scale).astype(np.int32)
+        scale = _weight_scales(matrix.largest(), high, per_channel)
     else:
-        scale = np.full(stage.bias.shape, response.weight_scale / high)
-        weight = np.clip(np.rint(stage.weight / scale), -high, high).astype(np.int32)
+        scale = np.full(matrix.outputs, response.weight_scale / high)
     step = incoming.scale * scale
-    return QuantizedMatrix(
-        weight=weight,
-        bias=np.rint(stage.bias / step).astype(np.int64),
-        multiplier=step if outgoing is None else step / outgoing.scale,
-        input=incoming,
-        output=outgoing,
-        kernel=stage.kernel,
-        stride=stage.stride,
-        padding=stage.padding,
-        in_shape=stage.in_shape,
-        out_shape=stage.out_shape,
-        response=None if response is None else coded_response(response, weight, incoming, high),
-    )
+    multiplier = step if outgoing is None else step / outgoing.scale
+    if steep:
+        multiplier = np.full_like(step, _STEEP)
+    biases = np.rint(matrix.bias() / step).astype(np.int64)
+    each_outputs = matrix.outputs // matrix.groups
+    channels = matrix.in_map[0] // matrix.groups
+    for first, last in groups:
+        dense = _dense_codes(matrix, (first, last), scale, high)
+        chosen = slice(first * each_outputs, last * each_outputs)
+        yield QuantizedMatrix(
+            weight=dense,
+            bias=biases[chosen],
+            multiplier=multiplier[chosen],
+            input=incoming,
+            output=outgoing,
+            kernel=matrix.kernel,
+            stride=matrix.stride,
+            padding=matrix.padding,
+            in_shape=((last - first) * channels, *matrix.in_map[1:]),
+            out_shape=((last - first) * each_outputs, *matrix.out_map[1:]),
+            dilation=matrix.dilation,
+            response=None if response is None else coded_response(response, dense, incoming, high),
+        )
 
 
-def _weight_scales(stage: MatrixStage, high: int, per_channel: bool) -> NDArray[np.float64]:
-    """Worth of one weight code, by output."""
-    whole = float(np.abs(stage.weight).max()) or 1.0
-    largest = np.abs(stage.weight).max(axis=0) if per_channel else whole
+def _dense_codes(matrix: Matrix, groups: tuple[int, int], scale: Floats, high: int) -> NDArray[np.int32]:
+    """Weight codes (rows, outputs) of some groups, which follow one another on both axes, zeros between them."""
+    each = matrix.outputs // matrix.groups
+    step = min(each, max(1, _MOST_WEIGHTS // matrix.rows))
+    dense = np.zeros(((groups[1] - groups[0]) * matrix.rows, (groups[1] - groups[0]) * each), np.int32)
+    for group in range(*groups):
+        row, column = (group - groups[0]) * matrix.rows, (group - groups[0]) * each
+        for start in range(0, each, step):
+            stop = min(start + step, each)
+            codes = matrix.weights(group * each + start, group * each + stop)
+            codes /= scale[group * each + start : group * each + stop, None]
+            np.rint(codes, out=codes)
+            if matrix.response is not None:
+                np.clip(codes, -high, high, out=codes)
+            dense[row : row + matrix.rows, column + start : column + stop] = codes.T
+    return dense
+
+
+def _weight_scales(each: Floats, high: int, per_channel: bool) -> Floats:
+    """Worth of one weight code by output, from the largest |weight| of each."""
+    whole = float(each.max()) or 1.0
     # A channel of (nearly) nothing must not turn the noise of its cells, or its bias, into huge numbers.
-    largest = np.where(largest >= LEAST_SHARE * whole, largest, whole)
-    return np.broadcast_to(largest / high, stage.bias.shape).astype(np.float64)
+    largest = np.where(each >= LEAST_SHARE * whole, each, whole) if per_channel else np.full(len(each), whole)
+    return np.asarray(largest / high, dtype=np.float64)
 
 
 def coded_response(response: CellResponse, weight: NDArray[np.int32], codes: Codes, high: int) -> CodedResponse:

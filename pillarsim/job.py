@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
@@ -24,43 +24,54 @@ from pillarsim.arch.circuit.writing import write_solver
 from pillarsim.arch.components.array_power import rail_voltage
 from pillarsim.arch.components.build import build_components
 from pillarsim.arch.components.timing import build_timing
-from pillarsim.arch.compute.activities import DEFAULT_SOURCE, default_activity
+from pillarsim.arch.compute.activities import (
+    DEFAULT_SOURCE,
+    ReadSums,
+    activity_of_sums,
+    default_activity,
+    written_sums,
+)
 from pillarsim.arch.compute.aged import aged
-from pillarsim.arch.compute.converters import converter_ranges
-from pillarsim.arch.compute.evaluate import evaluate
-from pillarsim.arch.compute.program import placement_levels, program
+from pillarsim.arch.compute.program import LayerLevels, placement_levels, program
 from pillarsim.arch.compute.programmed import ProgrammedLayer
-from pillarsim.arch.compute.programming import programming
+from pillarsim.arch.compute.programming import Look, write_network
 from pillarsim.arch.compute.reading import ReadRule, read_rule
 from pillarsim.arch.costing import cost, programming_cost
 from pillarsim.arch.errors import InputError
 from pillarsim.arch.ir_drop import ir_drop_estimate, ir_drop_solved
 from pillarsim.arch.placement import Placement
-from pillarsim.arch.simulate import simulate, simulate_programming
-from pillarsim.devices.streams import generator, stream_seed
-from pillarsim.mapping import compile_network
-from pillarsim.report.build import Accuracy, RunResults, build_report
+from pillarsim.arch.simulate import simulate
+from pillarsim.arch.trace import Trace
+from pillarsim.compiled import compile_for
+from pillarsim.devices.streams import stream_seed
+from pillarsim.reload import joined, reload_cautions, reload_section, run_parts, with_programming, written_traces
+from pillarsim.report.build import RunResults, build_report
 from pillarsim.report.cautions import cautions, write_cautions
 from pillarsim.report.format import plural
 from pillarsim.report.provenance import versions
-from pillarsim.workloads.datasets import Dataset, TooFewImages, load_dataset
+from pillarsim.samples import Count, Samples, choose_samples
+from pillarsim.values import Values, values
 from pillarsim.workloads.network import Network
-from pillarsim.workloads.train import accuracy as float_accuracy
 
 Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """Options of a run; samples None means all test images, 0 skips the value model."""
+    """Options of a run.
 
-    samples: int | None = 1000
+    samples: inputs for the values; 0 skips them, None takes what fits the network (`samples.choose_samples`);
+    inputs: a user's own, instead of the network's dataset; images: how many stream through the events.
+    """
+
+    samples: Count = None
     seeds: int = 5
     images: int = 16
     detail: str = "window"
     seed: int = 0
     threads: int = 1
     data_dir: Path | None = None
+    inputs: Samples | None = None
 
 
 def silent(stage: str, done: int, total: int) -> None:
@@ -74,11 +85,17 @@ def run(
 
     Raises InputError for what a user can mend, FitError where the network does not fit the chip.
     """
+    return build_report(run_results(loaded, network, options, progress))
+
+
+def run_results(
+    loaded: LoadedChip, network: Network, options: RunOptions | None = None, progress: Progress = silent
+) -> RunResults:
+    """As `run`, but what the stages found, outputs included; `report.build.build_report` makes the report of it."""
     try:
-        results = run_stages(loaded.chip, loaded.digest, network, options or RunOptions(), progress)
+        return run_stages(loaded.chip, loaded.digest, network, options or RunOptions(), progress)
     except InputError as error:
         raise located(error, loaded) from None
-    return build_report(results)
 
 
 def run_stages(
@@ -92,30 +109,17 @@ def run_stages(
 
 
 def _stages(chip: Chip, digest: str, network: Network, options: RunOptions, progress: Progress) -> RunResults:
-    calibration, test = _datasets(network, chip.mapping.calibration_samples, options)
+    calibration, test = choose_samples(
+        network, chip.mapping.calibration_samples, options.samples, options.inputs, options.seed, options.data_dir
+    )
     components = build_components(chip.hardware)
     timing = build_timing(chip.hardware, components, chip.idle)
-    placement = compile_network(
-        network,
-        calibration.images,
-        array=chip.array,
-        tile=chip.tile,
-        weights=chip.weights,
-        bits_per_cell=chip.bits_per_cell,
-        inputs=chip.input,
-        mapping=chip.mapping,
-    )
+    placement = compile_for(chip, network, calibration.inputs, timing)
     levels = placement_levels(placement, chip.weights, chip.bits_per_cell)
     temperature_k, first_device = chip.technology.temperature, device_seed(options.seed, 0)
     devices = [device_seed(options.seed, number) for number in range(options.seeds if test is not None else 1)]
-    written_layers = [
-        program(placement, levels, chip.array, chip.write, chip.bits_per_cell, device, options.threads)
-        for device in devices
-    ]
-    programmed = [
-        aged(placement, layers, chip.array, chip.retention, temperature_k, device)
-        for layers, device in zip(written_layers, devices, strict=True)
-    ]
+    held = _cells_held(chip, test)
+    programmed = [_device(chip, placement, levels, device, options.threads) for device in devices] if held else []
     rule = read_rule(chip.array, chip.weights, chip.input, chip.readout, chip.bits_per_cell)
     arrays = solve_arrays(
         placement,
@@ -125,13 +129,13 @@ def _stages(chip: Chip, digest: str, network: Network, options: RunOptions, prog
         chip.array,
         temperature_k,
         column_gain=chip.readout.column_gain,
-        images=calibration.images,
+        images=calibration.inputs,
         seed=first_device,
         threads=options.threads,
         progress=lambda done, total: progress("circuits", done, total),
     )
     solved_writes = chip.array.circuit == "exact" and chip.array.cell.iv.model != "polynomial"
-    written = programming(
+    written = write_network(
         placement,
         levels,
         chip.array,
@@ -139,23 +143,44 @@ def _stages(chip: Chip, digest: str, network: Network, options: RunOptions, prog
         chip.bits_per_cell,
         _rails(chip),
         first_device,
-        write_solver(chip.array, chip.write, temperature_k, first_device) if solved_writes else None,
+        solver=write_solver(chip.array, chip.write, temperature_k, first_device) if solved_writes else None,
+        look=None if held else _sums_of_reads(chip, rule, first_device),
+        threads=options.threads,
+        progress=lambda done, total: progress("programming", done, total),
     )
-    accuracy, layers, source = _values(network, placement, rule, arrays.devices, calibration, test, options, progress)
+    found = None
+    if test is not None:
+        found = values(
+            network,
+            placement,
+            rule,
+            arrays.devices,
+            calibration,
+            test,
+            seeds=devices,
+            threads=options.threads,
+            progress=lambda done, total: progress("values", done, total),
+        )
+    layers, source = _activity(placement, rule, arrays.devices, written.reads, found, options.seeds)
     if arrays.sampled is not None:
         layers = tuple(with_losses(layer, sampled) for layer, sampled in zip(layers, arrays.sampled, strict=True))
-    activity = Activity(layers, written, source)
-    trace = simulate(
-        placement,
-        timing,
-        chip.idle,
-        options.images,
-        options.detail,
-        arrays_per_tile=chip.tile.arrays_per_level,
-        conversions_per_unit=chip.weights.polarities if chip.weights.pair_subtract == "digital" else 1,
-        progress=lambda done: progress("events", done, options.images),
-    )
-    programming_trace = simulate_programming(placement, timing, written, options.detail)
+    activity = Activity(layers, written.layers, source)
+
+    def events(part: Placement) -> Trace:
+        return simulate(
+            part,
+            timing,
+            chip.idle,
+            options.images,
+            options.detail,
+            arrays_per_tile=chip.tile.arrays_per_level,
+            conversions_per_unit=chip.weights.polarities if chip.weights.pair_subtract == "digital" else 1,
+            progress=lambda done: progress("events", done, options.images),
+        )
+
+    runs = run_parts(placement, timing, written.layers, options.detail, events)
+    trace, programming_trace = joined(runs, chip.idle), written_traces(runs)
+    writing = programming_cost(programming_trace, written.layers, components)
     costs = cost(
         trace,
         placement,
@@ -166,6 +191,7 @@ def _stages(chip: Chip, digest: str, network: Network, options: RunOptions, prog
         idle=chip.idle,
         timing=timing,
     )
+    costs = with_programming(costs, writing, runs)
     if arrays.sampled is not None:
         drop = ir_drop_solved(arrays.sampled)
     else:
@@ -175,18 +201,21 @@ def _stages(chip: Chip, digest: str, network: Network, options: RunOptions, prog
         chip_digest=digest,
         network=network,
         placement=placement,
-        accuracy=accuracy,
+        accuracy=None if found is None else found.accuracy,
+        outputs=None if found is None else found.outputs,
         activity=activity,
         trace=trace,
         programming_trace=programming_trace,
         costs=costs,
-        programming=programming_cost(programming_trace, written, components),
+        programming=writing,
+        reload=reload_section(runs, components, chip.array.cell, chip.array.cycles, costs.total()),
         components=components,
         ir_drop=drop,
         sampled=arrays.sampled,
         warnings=(
             *cautions(chip.array, drop, components, arrays.sampled),
-            *write_cautions(chip.array, chip.write, chip.bits_per_cell, written),
+            *write_cautions(chip.array, chip.write, chip.bits_per_cell, written.layers),
+            *reload_cautions(runs, chip.write),
         ),
         options=_options_json(options, calibration, test),
         seed=options.seed,
@@ -199,68 +228,46 @@ def device_seed(seed: int, number: int) -> int:
     return stream_seed(seed, "device", number)
 
 
-def _datasets(network: Network, calibration: int, options: RunOptions) -> tuple[Dataset, Dataset | None]:
-    if len(network.shapes[-1]) != 1:
-        raise InputError(
-            f"workload {network.name!r}: expected one output a class at the end (a flatten or linear layer), "
-            f"found a map of {network.shapes[-1]}"
-        )
-    if network.dataset is None:
-        if options.samples != 0:
-            raise InputError(f"workload {network.name!r} names no dataset: expected --samples 0 (no accuracy)")
-        return random_inputs(network, calibration, options.seed), None
-    try:
-        train = load_dataset(network.dataset, "train", calibration, options.data_dir)
-    except TooFewImages as error:
-        raise InputError(f"mapping.calibration_samples: {error}") from None
-    test = None
-    if options.samples != 0:
-        try:
-            test = load_dataset(network.dataset, "test", options.samples, options.data_dir)
-        except TooFewImages as error:
-            raise InputError(f"--samples: {error}") from None
-    if tuple(train.images.shape[1:]) != tuple(network.input_shape):
-        raise InputError(
-            f"workload {network.name!r} takes images of {tuple(network.input_shape)}; "
-            f"dataset {network.dataset!r} has {tuple(train.images.shape[1:])}"
-        )
-    return train, test
+def _cells_held(chip: Chip, test: Samples | None) -> bool:
+    """Whether values, circuits or gains need the cells themselves, not sums of them."""
+    return test is not None or chip.array.circuit == "exact" or chip.readout.column_gain == "calibrated"
 
 
-def random_inputs(network: Network, count: int, seed: int) -> Dataset:
-    """Stated stand-ins for calibration images of a network without a dataset: uniform in [0, 1]."""
-    draws = torch.rand((count, *network.input_shape), generator=generator(seed, "calibration"))
-    labels = np.zeros(count, np.int64)
-    return Dataset("none", "train", draws.numpy(), labels, "no dataset: uniform random inputs in [0, 1]")
+def _device(
+    chip: Chip, placement: Placement, levels: tuple[LayerLevels, ...], device: int, threads: int
+) -> tuple[ProgrammedLayer, ...]:
+    """All cells of one device as reads find them."""
+    layers = program(placement, levels, chip.array, chip.write, chip.bits_per_cell, device, threads)
+    return aged(placement, layers, chip.array, chip.retention, chip.technology.temperature, device)
 
 
-def _values(
-    network: Network,
+def _sums_of_reads(chip: Chip, rule: ReadRule, device: int) -> Look:
+    """What default activity needs of one device's cells, found as they are written."""
+    return partial(
+        written_sums,
+        rule=rule,
+        array=chip.array,
+        retention=chip.retention,
+        temperature_k=chip.technology.temperature,
+        seed=device,
+    )
+
+
+def _activity(
     placement: Placement,
     rule: ReadRule,
     programmed: Sequence[Sequence[ProgrammedLayer]],
-    calibration: Dataset,
-    test: Dataset | None,
-    options: RunOptions,
-    progress: Progress,
-) -> tuple[Accuracy | None, tuple[LayerActivity, ...], str]:
-    """Accuracy and per-layer activity, and where the activity comes from."""
-    if test is None:
-        return None, default_activity(placement, programmed[0], rule), DEFAULT_SOURCE
-    found = evaluate(
-        placement,
-        programmed,
-        rule,
-        converter_ranges(placement, rule, calibration.images),
-        test.images,
-        test.labels,
-        seeds=[device_seed(options.seed, number) for number in range(options.seeds)],
-        threads=options.threads,
-        progress=lambda done, total: progress("values", done, total),
-    )
-    float_ = float_accuracy(network, test)
-    accuracy = Accuracy(network.metric, float_, found.quantized, found.per_seed, found.samples)
-    return accuracy, found.activity, f"measured on {found.samples} images, {plural(options.seeds, 'device seed')}"
+    sums: Sequence[Sequence[ReadSums]] | None,
+    found: Values | None,
+    seeds: int,
+) -> tuple[tuple[LayerActivity, ...], str]:
+    """Per-layer activity and where it comes from."""
+    if found is None:
+        if sums is None:
+            return default_activity(placement, programmed[0], rule), DEFAULT_SOURCE
+        return activity_of_sums(placement, sums, rule), DEFAULT_SOURCE
+    count = len(found.outputs.float_)
+    return found.activity, f"measured on {plural(count, 'image')}, {plural(seeds, 'device seed')}"
 
 
 def _rails(chip: Chip) -> dict[float, float]:
@@ -270,9 +277,9 @@ def _rails(chip: Chip) -> dict[float, float]:
     return {voltage: rail_voltage(chip.technology, voltage) for voltage in volts}
 
 
-def _options_json(options: RunOptions, calibration: Dataset, test: Dataset | None) -> dict[str, Any]:
+def _options_json(options: RunOptions, calibration: Samples, test: Samples | None) -> dict[str, Any]:
     return {
-        "samples": 0 if test is None else len(test.labels),
+        "samples": 0 if test is None else len(test.inputs),
         "seeds": options.seeds,
         "images": options.images,
         "detail": options.detail,

@@ -22,16 +22,21 @@ HEAVY = (
     "matplotlib",
     "safetensors",
     "scipy",
+    "onnx",
 )
 
 # Errors and quantities are vocabulary that every part may use except the two at the bottom.
 VOCABULARY = ("pillarsim.arch.errors", "pillarsim.arch.units")
-NETWORK = "pillarsim.workloads.network"
+# The network type: its operators, their shapes and what digital operators compute; it imports nothing else of ours.
+NETWORK = tuple(
+    f"pillarsim.workloads.{name}"
+    for name in ("network", "operators", "shapes", "digital", "cell_response", "layer_checks")
+)
 # (modules that the rule is for, what of ours they may import); the first rule whose prefix matches holds.
 RULES: tuple[tuple[str, tuple[str, ...]], ...] = (
-    (NETWORK, ()),
+    *((name, NETWORK) for name in NETWORK),
     ("pillarsim.devices", ("pillarsim.devices",)),
-    ("pillarsim.arch", ("pillarsim.arch", "pillarsim.devices", "pillarsim.configs", NETWORK)),
+    ("pillarsim.arch", ("pillarsim.arch", "pillarsim.devices", "pillarsim.configs", *NETWORK)),
     (
         "pillarsim.mapping",
         (
@@ -39,7 +44,7 @@ RULES: tuple[tuple[str, tuple[str, ...]], ...] = (
             "pillarsim.arch.chip",
             "pillarsim.arch.placement",
             "pillarsim.devices",
-            NETWORK,
+            *NETWORK,
             *VOCABULARY,
         ),
     ),

@@ -1,28 +1,47 @@
-"""Labelled images for training and evaluation.
+"""Labelled samples for training and evaluation.
 
 Shipped: all 10 000 test images and the first 10 000 training images of MNIST; the first 1 500 test and 6 000 training
 images of Fashion-MNIST. A data directory (argument, or the environment variable PILLARSIM_DATA) with the published
 files in `mnist/` or `fashion-mnist/` gives the full splits; Debian's package dataset-fashion-mnist gives them too.
+Only in a data directory: CIFAR-10, photographs of ImageNet, RNA-binding proteins (`readers`).
 """
 
 import gzip
 import math
-import os
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from pillarsim.arch.errors import InputError, nearest
+from pillarsim.workloads.readers.arrays import load_arrays
+from pillarsim.workloads.readers.cifar10 import read_cifar10
+from pillarsim.workloads.readers.common import (
+    DATA_VARIABLE,
+    Progress,
+    Read,
+    Split,
+    TooFewImages,
+    count_of,
+    data_folder,
+    pixels,
+)
+from pillarsim.workloads.readers.photographs import read_photographs
+from pillarsim.workloads.readers.rna import read_rna
 
-__all__ = ["DATA_VARIABLE", "Dataset", "Split", "TooFewImages", "dataset_names", "load_dataset", "read_idx"]
-
-DATA_VARIABLE = "PILLARSIM_DATA"
-Split: TypeAlias = Literal["train", "test"]
+__all__ = [
+    "DATA_VARIABLE",
+    "Dataset",
+    "Split",
+    "TooFewImages",
+    "dataset_names",
+    "load_arrays",
+    "load_dataset",
+    "read_idx",
+]
 
 _SHIPPED = Path(__file__).parent / "data"
 _DEBIAN = Path("/usr/share/datasets")  # where Debian's packages dataset-* put their files
@@ -41,10 +60,11 @@ class _Source:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Labelled images, in the order of their source.
+    """Labelled samples, in the order of their source.
 
-    images: float32 (N, C, H, W) in [0, 1], pixel / 255, so that 8-bit codes are exact; labels: int64 (N,);
-    source: in words, which files they came from.
+    images: float32 (N, C, H, W); of images in [0, 1], pixel / 255, so that 8-bit codes are exact (`imagenet-samples`:
+    as its network takes them); labels: int64, classes (N,) or several labels of 0 and 1 (N, labels); source: in words,
+    which files they came from.
     """
 
     name: str
@@ -54,29 +74,39 @@ class Dataset:
     source: str
 
 
-class TooFewImages(InputError):
-    """More images were asked for than a split has, or none."""
-
-
 def dataset_names() -> tuple[str, ...]:
     """The names that `load_dataset` takes."""
-    return tuple(_SOURCES)
+    return (*_SOURCES, *_READERS)
 
 
-def load_dataset(name: str, split: Split, limit: int | None = None, data_dir: Path | None = None) -> Dataset:
-    """The first `limit` images of a split (all of them for None).
+def load_dataset(
+    name: str, split: Split, limit: int | None = None, data_dir: Path | None = None, progress: Progress | None = None
+) -> Dataset:
+    """The first `limit` samples of a split (all of them for None).
 
-    data_dir: folder that holds `mnist/` or `fashion-mnist/`; None means the environment variable PILLARSIM_DATA.
+    data_dir: folder that holds `mnist/`, `fashion-mnist/` and what `readers` names; None means the environment variable
+    PILLARSIM_DATA. progress: called while a large archive is read. Only `rbp` has a validation split.
     MNIST: the test split is the shipped one in every case (it is complete); the training split is the data
     directory's, and the shipped one without a data directory. Fashion-MNIST: both splits are the data directory's
     where it has the folder, else those of Debian's package where that is installed, else the shipped ones.
     A shipped split is the beginning of the full one, so that the same `limit` gives the same images.
-    Raises InputError for an unknown name, a data directory that is not there or lacks the files, a damaged
+    Raises InputError for an unknown name or split, a data directory that is not there or lacks the files, a damaged
     file, or a limit that is not between 1 and the number of images.
     """
-    if name not in _SOURCES:
-        raise InputError(f"unknown dataset '{name}'{nearest(name, _SOURCES)}; known: {', '.join(_SOURCES)}")
-    source = _SOURCES[name](split, _data_folder(data_dir))
+    names = dataset_names()
+    if name not in names:
+        raise InputError(f"unknown dataset '{name}'{nearest(name, names)}; known: {', '.join(names)}")
+    splits = ("train", "validation", "test") if name == "rbp" else ("train", "test")
+    if split not in splits:
+        raise InputError(f"dataset '{name}' has no split '{split}'; expected one of {', '.join(splits)}")
+    if name in _SOURCES:
+        read = _read_source(name, _SOURCES[name](split, data_folder(data_dir)), limit)
+    else:
+        read = _READERS[name](split, limit, data_dir, progress)
+    return Dataset(name, split, *read)
+
+
+def _read_source(name: str, source: _Source, limit: int | None) -> Read:
     images_file, labels_file = (
         source.folder / f"{source.stem}-{kind}-ubyte.gz" for kind in ("images-idx3", "labels-idx1")
     )
@@ -85,11 +115,8 @@ def load_dataset(name: str, split: Split, limit: int | None = None, data_dir: Pa
         raise InputError(f"{images_file}: {len(images)} images, but {len(labels)} labels in {labels_file.name}")
     if len(labels) and int(labels.max()) >= _CLASSES:
         raise InputError(f"{labels_file}: label {int(labels.max())}, expected 0 to {_CLASSES - 1}")
-    count = len(images) if limit is None else limit
-    if not 1 <= count <= len(images):
-        raise TooFewImages(f"expected 1 to {len(images)} images of {name} ({source.words}), found {count}")
-    scaled = images[:count, None].astype(np.float32) / np.float32(255)
-    return Dataset(name, split, scaled, labels[:count].astype(np.int64), source.words)
+    count = count_of(name, len(images), limit, source.words)
+    return Read(pixels(images[:count, None]), labels[:count].astype(np.int64), source.words)
 
 
 def _mnist(split: Split, folder: Path | None) -> _Source:
@@ -114,14 +141,12 @@ def _fashion_mnist(split: Split, folder: Path | None) -> _Source:
 _SOURCES: dict[str, Callable[[Split, Path | None], _Source]] = {"mnist": _mnist, "fashion-mnist": _fashion_mnist}
 
 
-def _data_folder(data_dir: Path | None) -> Path | None:
-    """The user's data directory, if one is named; it must exist even where the shipped files are used."""
-    named, origin = data_dir, "data directory"
-    if named is None and os.environ.get(DATA_VARIABLE):
-        named, origin = Path(os.environ[DATA_VARIABLE]), f"data directory of {DATA_VARIABLE}"
-    if named is not None and not named.is_dir():
-        raise InputError(f"{named}: the {origin} is not a folder")
-    return named
+# name -> reader of the datasets that are never shipped: (split, limit, data directory, progress)
+_READERS: dict[str, Callable[[Split, int | None, Path | None, Progress | None], Read]] = {
+    "cifar10": read_cifar10,
+    "imagenet-samples": read_photographs,
+    "rbp": read_rna,
+}
 
 
 def read_idx(path: Path, rank: int) -> npt.NDArray[np.uint8]:

@@ -63,12 +63,31 @@ class Fields:
             self.fail(key, f"expected true or false, got {shown(value)}")
         return value
 
-    def integer(self, key: str, least: int = 1) -> int:
-        """An integer of at least `least`."""
-        value = self.require(key, f"an integer of at least {least}")
+    def texts(self, key: str) -> tuple[str, ...]:
+        """A list of strings, which may be empty."""
+        value = self.require(key, "a list of names")
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            self.fail(key, f"expected a list of names, got {shown(value)}")
+        return tuple(value)
+
+    def integer(self, key: str, least: int | None = 1, default: int | None = None) -> int:
+        """An integer of at least `least` (None: any); `default` where the key is absent."""
+        if default is not None and key not in self.values:
+            return default
+        expected = "an integer" if least is None else f"an integer of at least {least}"
+        value = self.require(key, expected)
         if not _is_integer(value, least):
-            self.fail(key, f"expected an integer of at least {least}, got {shown(value)}")
+            self.fail(key, f"expected {expected}, got {shown(value)}")
         return _as_integer(value)
+
+    def real(self, key: str, default: float | None = None) -> float:
+        """A finite number of either sign; `default` where the key is absent."""
+        if default is not None and key not in self.values:
+            return default
+        value = self.require(key, "a number")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            self.fail(key, f"expected a finite number, got {shown(value)}")
+        return float(value)
 
     def number(self, key: str, default: float) -> float:
         """A finite number of at least 0."""
@@ -93,8 +112,12 @@ class Fields:
         except ValueError as error:
             self.fail(key, str(error))
 
-    def integers(self, key: str, lengths: tuple[int, ...], least: int = 1) -> tuple[int, ...]:
-        """A list of integers whose length is one of `lengths`."""
+    def integers(
+        self, key: str, lengths: tuple[int, ...], least: int = 1, default: tuple[int, ...] | None = None
+    ) -> tuple[int, ...]:
+        """A list of integers whose length is one of `lengths`; `default` where the key is absent."""
+        if default is not None and key not in self.values:
+            return default
         count = " or ".join(str(length) for length in lengths)
         expected = f"a list of {count} integers of at least {least}"
         value = self.require(key, expected)
@@ -113,9 +136,18 @@ class Fields:
             self.fail(key, f"expected {expected}, got {shown(value)}")
         return _as_integer(both[0]), _as_integer(both[1])
 
+    def padding(self, key: str) -> tuple[int, ...]:
+        """One integer, [vertical, horizontal] or [top, left, bottom, right], at least 0; zeros where it is absent."""
+        value = self.values.get(key, 0)
+        several: list[object] = value if isinstance(value, list) else [value, value]
+        if len(several) not in (2, 4) or not all(_is_integer(item, 0) for item in several):
+            expected = "an integer of at least 0, [vertical, horizontal] or [top, left, bottom, right]"
+            self.fail(key, f"expected {expected}, got {shown(value)}")
+        return tuple(_as_integer(item) for item in several)
 
-def _is_integer(value: object, least: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+def _is_integer(value: object, least: int | None) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and (least is None or value >= least)
 
 
 def _as_integer(value: object) -> int:

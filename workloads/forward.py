@@ -1,28 +1,29 @@
 """The float forward pass of a network in torch: the reference that the chip's values are compared with.
 
-Pure functions; float32 unless the images are float64. Batch norm uses its stored statistics. A layer with a response
+Pure functions; float32 unless the inputs are float64. Batch norm uses its stored statistics. A layer with a response
 computes with its cells' law (`mapping.response`); autograd runs through it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from pillarsim.mapping.response import input_factors, weight_factors
+from pillarsim.workloads.digital import apply_digital
 from pillarsim.workloads.network import (
-    AvgPool2d,
+    INPUT,
     BatchNorm,
     CellResponse,
+    Constant,
     Conv2d,
-    Flatten,
     Layer,
     Linear,
-    MaxPool2d,
     Network,
     NetworkError,
-    Relu,
+    padding_of,
     parameters,
 )
 
@@ -38,31 +39,33 @@ def tensors(network: Network) -> dict[str, Tensor]:
     }
 
 
-def apply_layer(layer: Layer, values: Tensor, named: Mapping[str, Tensor]) -> Tensor:
-    """One layer on a batch (b, *shape), with its parameters from `named` (keys as `tensors` gives them)."""
+def apply_layer(layer: Layer, inputs: Sequence[Tensor], named: Mapping[str, Tensor]) -> Tensor:
+    """One layer on batches (b, *shape), with its parameters from `named` (keys as `tensors` gives them)."""
 
     def get(parameter: str) -> Tensor:
-        return named[f"{layer.name}.{parameter}"].to(values.dtype)
+        value = named[f"{layer.name}.{parameter}"]
+        return value.to(inputs[0].dtype) if inputs else value
 
     match layer:
         case Conv2d():
-            x, weight = _as_seen(layer.response, values, get("weight"))
-            return functional.conv2d(x, weight, get("bias"), layer.stride, layer.padding)
+            x, weight = _as_seen(layer.response, inputs[0], get("weight"))
+            return _convolve(layer, x, weight, get("bias"))
         case Linear():
-            x, weight = _as_seen(layer.response, values, get("weight"))
+            x, weight = _as_seen(layer.response, inputs[0], get("weight"))
             return functional.linear(x, weight, get("bias"))
         case BatchNorm():
             return functional.batch_norm(
-                values, get("mean"), get("variance"), get("gamma"), get("beta"), eps=layer.epsilon
+                inputs[0], get("mean"), get("variance"), get("gamma"), get("beta"), eps=layer.epsilon
             )
-        case MaxPool2d():
-            return functional.max_pool2d(values, layer.kernel, layer.stride)
-        case AvgPool2d():
-            return functional.avg_pool2d(values, layer.kernel, layer.stride)
-        case Relu():
-            return functional.relu(values)
-        case Flatten():
-            return values.flatten(1)
+    return apply_digital(layer, inputs, get)
+
+
+def _convolve(layer: Conv2d, values: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    top, left, bottom, right = padding_of(layer)
+    if (top, left) != (bottom, right):
+        values = functional.pad(values, (left, right, top, bottom))
+        top = left = 0
+    return functional.conv2d(values, weight, bias, layer.stride, (top, left), layer.dilation, layer.groups)
 
 
 def _as_seen(response: CellResponse | None, values: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
@@ -82,17 +85,27 @@ def forward_layers(
     """Each layer with its output (b, *shape), in order, for images (b, *input_shape).
 
     `named` replaces the network's own parameters, which is how they are trained. Raises NetworkError if the
-    images do not have the network's input shape.
+    images do not have the network's input shape. An output is let go once no later layer takes it.
     """
     if tuple(images.shape[1:]) != network.input_shape:
         raise NetworkError(
             f"network '{network.name}' takes images of {network.input_shape}, not {tuple(images.shape[1:])}"
         )
     named = tensors(network) if named is None else named
-    values = images
-    for layer in network.layers:
-        values = apply_layer(layer, values, named)
-        yield layer, values
+    left = Counter(source for sources in network.sources for source in sources)
+    known = {INPUT: images}
+    for layer, sources in zip(network.layers, network.sources, strict=True):
+        if isinstance(layer, Constant):
+            value = named[f"{layer.name}.value"].to(images.dtype)
+            output = value.expand(len(images), *value.shape)
+        else:
+            output = apply_layer(layer, [known[source] for source in sources], named)
+        for source in sources:
+            left[source] -= 1
+            if not left[source]:
+                known.pop(source, None)
+        known[layer.name] = output
+        yield layer, output
 
 
 def forward(network: Network, images: Tensor, named: Mapping[str, Tensor] | None = None) -> Tensor:

@@ -58,7 +58,7 @@ def with_cells(
             placed = replace(layer, response=CellResponse(law, input_scale, weight_scale))
         layers.append(placed)
         with torch.inference_mode():
-            values = apply_layer(placed, values, named)
+            values = apply_layer(placed, [values], named)
     return replace(network, layers=tuple(layers))
 
 

@@ -1,7 +1,6 @@
 """The `response` of a layer in a topology file: its keys read, and written."""
 
 from pillarsim.arch.errors import nearest
-from pillarsim.mapping.response import LAWS, device_law
 from pillarsim.workloads.fields import Fields
 from pillarsim.workloads.network import CellLaw, CellResponse, NetworkError
 
@@ -20,6 +19,8 @@ def read_response(layer: Fields) -> CellResponse | None:
     """The response of a layer's entry, or None; raises InputError for a wrong one."""
     if "response" not in layer.values:
         return None
+    from pillarsim.mapping.response import LAWS, device_law  # loads the compiler, which few topologies need
+
     fields = Fields.at(layer.document, (*layer.path, "response"), layer.values["response"])
     name = fields.text("law")
     if name not in LAWS:

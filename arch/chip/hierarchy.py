@@ -60,7 +60,7 @@ class Bus(Section):
     width: int = Field(ge=1, description="Bits a cycle")
 
 
-# role -> what it does in a run; each role stands exactly once in the hierarchy
+# role -> what it does in a run; each role stands exactly once in the hierarchy, the optional ones at most once
 ROLES: dict[str, str] = {
     "shift_add": "adds each conversion into its output, shifted by input bit and slice",
     "input_register": "holds a window's inputs beside the arrays",
@@ -68,7 +68,10 @@ ROLES: dict[str, str] = {
     "adder": "merges partial sums of row blocks and rescales them to output codes",
     "activation": "applies ReLU and its kin to output codes",
     "pooling": "one comparison or addition of a pooling window",
+    "lookup": "looks up sigmoid, GELU, exponentials and their kin in a table",
+    "multiplier": "multiplies activations with one another or with constants",
 }
+OPTIONAL_ROLES = ("lookup", "multiplier")  # a chip without them refuses the operators that need them
 
 
 class Level(Section):
@@ -84,6 +87,8 @@ class Level(Section):
     adder: Part | None = None
     activation: Part | None = None
     pooling: Part | None = None
+    lookup: Part | None = None
+    multiplier: Part | None = None
     extra: dict[str, Part] = Field(default={}, description="Further parts, name -> part; they cost area and leakage")
 
     @model_validator(mode="after")
@@ -127,8 +132,9 @@ class Tile(Level):
         levels = list(self.chain())
         for role in (*ROLES, "bus"):
             found = sum(getattr(level, role) is not None for level in levels)
-            if found != 1:
-                raise ValueError(f"{role}: expected in exactly one of tile and its macros, found {found}")
+            if found > 1 or (found == 0 and role not in OPTIONAL_ROLES):
+                times = "at most" if role in OPTIONAL_ROLES else "exactly"
+                raise ValueError(f"{role}: expected in {times} one of tile and its macros, found {found}")
         return self
 
 
@@ -156,10 +162,38 @@ class OffChip(Section):
 class Mapping(Section):
     """Choices of the compiler."""
 
-    replicas: Copies | dict[str, Copies] = Field(default=1, description="Copies of each layer, or layer name -> copies")
+    replicas: Copies | Literal["balanced"] | dict[str, Copies] = Field(
+        default=1,
+        description="Copies of each layer, or layer name -> copies; balanced: the least pipeline bottleneck",
+    )
+    array_budget: int | None = Field(
+        default=None, ge=1, description="Arrays that balanced replicas may take; default: all of the chip"
+    )
+    share_arrays: bool = Field(
+        default=False, description="Whether small matrices share arrays, on rows and columns of their own"
+    )
+    reload: bool = Field(
+        default=False, description="Whether a network larger than the chip is cut into parts, programmed in turn"
+    )
     calibration_samples: int = Field(default=256, ge=1, description="Training images for scales and ranges")
-    placement: Literal["row", "snake"] = Field(default="snake", description="Order in which tiles are filled")
+    placement: Literal["row", "snake", "traffic"] = Field(
+        default="snake",
+        description="Order in which tiles are filled; traffic: moved to shorten the network's ways",
+    )
+
+    @model_validator(mode="after")
+    def _budget(self) -> Mapping:
+        if self.array_budget is not None and self.replicas != "balanced":
+            raise ValueError("array_budget: expected only with replicas 'balanced'")
+        return self
+
+    @property
+    def balanced(self) -> bool:
+        """Whether the compiler chooses the copies."""
+        return self.replicas == "balanced"
 
     def replicas_of(self, layer: str) -> int:
-        """Copies of `layer`."""
-        return self.replicas if isinstance(self.replicas, int) else self.replicas.get(layer, 1)
+        """Copies of `layer` as asked for; the least, 1, where the compiler chooses."""
+        if isinstance(self.replicas, dict):
+            return self.replicas.get(layer, 1)
+        return 1 if isinstance(self.replicas, str) else self.replicas

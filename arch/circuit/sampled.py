@@ -17,7 +17,7 @@ from pillarsim.arch.activity import LayerActivity
 from pillarsim.arch.chip import Array
 from pillarsim.arch.circuit.effective import ArrayTask, array_tasks, mask, rows_on
 from pillarsim.arch.circuit.spec import slopes_s
-from pillarsim.arch.compute.integer import layer_codes
+from pillarsim.arch.compute.integer import visit_layers
 from pillarsim.arch.compute.physical import array_part, physical
 from pillarsim.arch.compute.programmed import ProgrammedLayer
 from pillarsim.arch.compute.reading import ReadRule
@@ -70,15 +70,18 @@ def sample_reads(
 
     Raises InputError where a circuit has no solution.
     """
-    found = []
-    codes = layer_codes(placement, images[:_IMAGES])
-    for layer, one, inputs in zip(placement.layers, programmed, codes, strict=True):
+    found: list[SampledReads] = []
+
+    def sample(number: int, inputs: NDArray[np.int32]) -> None:
+        layer = placement.layers[number]
         generator = np.random.default_rng(stream_seed(seed, "sampled reads", layer.name))
         try:
-            found.append(_sampled_layer(layer, one, rule, array, temperature_k, inputs, generator))
+            found.append(_sampled_layer(layer, programmed[number], rule, array, temperature_k, inputs, generator))
         except CircuitError as error:
             raise InputError(f"array.circuit: layer '{layer.name}', a sampled read: {error}") from None
         done()
+
+    visit_layers(placement, images[:_IMAGES], sample)
     return tuple(found)
 
 

@@ -34,6 +34,7 @@ RESERVED = (*ROLES, *GROUP, "bus", "regulator", "wake_up")  # names that `extra`
 ACTIONS: dict[str, tuple[str, ...]] = {
     "driver": ("drive",), "sample_hold": ("sample",), "shift_add": ("add",), "input_register": ("read", "write"),
     "output_register": ("read", "write"), "adder": ("add",), "activation": ("apply",), "pooling": ("apply",),
+    "lookup": ("apply",), "multiplier": ("multiply",),
     "buffer": ("read", "write"), "bus": ("transfer",), "router": ("flit",), "link": ("flit",),
     "global_buffer": ("read", "write"), "off_chip": ("bit",), "write_circuit": ("set", "reset", "verify"),
 }  # fmt: skip

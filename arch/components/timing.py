@@ -32,6 +32,8 @@ def build_timing(hardware: Hardware, components: Sequence[Component], idle: Idle
         adder=_unit(by_role["adder"], "add"),
         activation=_unit(by_role["activation"], "apply"),
         pooling=_unit(by_role["pooling"], "apply"),
+        lookup=_unit(by_role["lookup"], "apply") if "lookup" in by_role else None,
+        multiplier=_unit(by_role["multiplier"], "multiply") if "multiplier" in by_role else None,
         router_ps=_ps(hardware.mesh.router_latency),
         flit_ps=cycle_ps,
         link_width=hardware.mesh.link_width,

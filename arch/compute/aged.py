@@ -12,10 +12,11 @@ from __future__ import annotations
 import torch
 
 from pillarsim.arch.chip import Array, CellCard, Retention
+from pillarsim.arch.compute.pieces import Piece, part_seed, pieces
 from pillarsim.arch.compute.programmed import ProgrammedLayer
 from pillarsim.arch.device import retention_model, telegraph_noise, thermal_activation
 from pillarsim.arch.errors import InputError
-from pillarsim.arch.placement import Placement
+from pillarsim.arch.placement import PlacedLayer, Placement
 from pillarsim.devices.in_series import alone_s, in_series_s
 from pillarsim.devices.ranges import OutOfRange
 from pillarsim.devices.streams import generator, stream_seed
@@ -40,13 +41,28 @@ def aged(
     """
     if not changes(array.cell, retention):
         return programmed
-    return tuple(
-        ProgrammedLayer(
-            aged_s(layer.conductance_s, array, retention, temperature_k, stream_seed(seed, "aged", placed.name)),
-            layer.flipped,
-        )
-        for placed, layer in zip(placement.layers, programmed, strict=True)
-    )
+    found = []
+    for placed, layer in zip(placement.layers, programmed, strict=True):
+        seen_s = torch.empty_like(layer.conductance_s)
+        for piece in pieces(placed):
+            part_s = layer.conductance_s[:, piece.rows].contiguous()
+            seen_s[:, piece.rows] = aged_piece_s(placed, piece, part_s, array, retention, temperature_k, seed)
+        found.append(ProgrammedLayer(seen_s, layer.flipped))
+    return tuple(found)
+
+
+def aged_piece_s(
+    layer: PlacedLayer,
+    piece: Piece,
+    conductance_s: torch.Tensor,
+    array: Array,
+    retention: Retention | None,
+    temperature_k: float,
+    seed: int,
+) -> torch.Tensor:
+    """As `aged` for one piece of a layer, (P, rows, O, S); its cells have draws of their own."""
+    stream = part_seed(stream_seed(seed, "aged", layer.name), piece.start)
+    return aged_s(conductance_s, array, retention, temperature_k, stream)
 
 
 def aged_s(

@@ -108,10 +108,52 @@ def integrate(
 
 
 @compiled
-def fold(partial: Integers, place: NDArray[np.float64], columns: int, outputs: int, sums: NDArray[np.float64]) -> None:
-    """Add a tile's partial results to the outputs `sums`: each column's value times its place; partial is cleared."""
+def fold(
+    partial: Integers,
+    place: NDArray[np.float64],
+    columns: int,
+    outputs: int,
+    sums: NDArray[np.float64],
+    window: int,
+    first_output: int,
+) -> None:
+    """Add a tile's partial results to the outputs of a window: each column's value times its place."""
     for k in range(columns):
-        for o in range(min(outputs, len(sums))):
-            sums[o] += float(partial[k * outputs + o]) * place[k * outputs + o]
-    for c in range(len(partial)):
-        partial[c] = 0
+        for o in range(min(outputs, sums.shape[1] - first_output)):
+            sums[window, first_output + o] += float(partial[k * outputs + o]) * place[k * outputs + o]
+
+
+@compiled
+def fold_block(
+    partial: NDArray[np.int32],
+    place: NDArray[np.float64],
+    column: int,
+    columns: int,
+    outputs: int,
+    sums: NDArray[np.float64],
+    first_output: int,
+) -> None:
+    """`fold` of all windows for a tile's columns from `column` on; partial (W, any number of columns)."""
+    width = min(partial.shape[1], columns * outputs - column)
+    here = min(outputs, sums.shape[1] - first_output)
+    into, values = sums.reshape(-1), partial.reshape(-1)
+    start = 0
+    while start < width:
+        first = (column + start) % outputs
+        run = min(outputs - first, width - start)  # columns of one slice lie beside one another
+        worth = place[column + start : column + start + run]
+        for w in range(len(partial)):
+            # Unsigned, lest every index is looked at for a sign and the loop is no vector code.
+            to = np.uint64(w * sums.shape[1] + first_output + first)
+            at = np.uint64(w * partial.shape[1] + start)
+            for c in range(np.uint64(max(min(run, here - first), 0))):
+                into[to + c] += float(values[at + c]) * worth[c]
+        start += run
+
+
+@compiled
+def scatter(found: NDArray[np.float64], outputs: NDArray[np.int64], sums: NDArray[np.float64]) -> None:
+    """Add each column of found (W, n) to the column of sums (W, O) that outputs (n,) names."""
+    for w in range(len(found)):
+        for c in range(len(outputs)):
+            sums[w, outputs[c]] += found[w, c]

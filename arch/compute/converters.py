@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from pillarsim.arch.compute.coding import weight_levels
-from pillarsim.arch.compute.integer import layer_codes
+from pillarsim.arch.compute.integer import visit_layers
 from pillarsim.arch.compute.reading import ReadRule
 from pillarsim.arch.compute.response import interleaved
 from pillarsim.arch.compute.windows import Windows, chunk_values, place_windows
@@ -25,6 +25,7 @@ from pillarsim.arch.placement import Codes, PlacedLayer, Placement
 from pillarsim.devices.jit import compiled
 
 _IMAGES_AT_ONCE = 10  # bounds memory; the outcome does not depend on it
+_ROUNDING = 2.0**-20  # relative: more than a cell's conductance is rounded by in fixed point
 _SHIFTS = 48  # more than any LSB exponent: 16-bit inputs times 8-bit cells times 65536 rows take 40 bits
 
 
@@ -62,10 +63,13 @@ def full_scale(layer: PlacedLayer, rule: ReadRule) -> ConverterRange:
 
 def calibrate(placement: Placement, rule: ReadRule, images: NDArray[np.float32]) -> tuple[ConverterRange, ...]:
     """Smallest k that fits the percentile of |s| which ideal arrays give on float `images`, layer by layer."""
-    return tuple(
-        _calibrated(layer, rule, codes)
-        for layer, codes in zip(placement.layers, layer_codes(placement, images), strict=True)
-    )
+    found: list[ConverterRange] = []
+
+    def visit(number: int, codes: NDArray[np.int32]) -> None:
+        found.append(_calibrated(placement.layers[number], rule, codes))
+
+    visit_layers(placement, images, visit)
+    return tuple(found)
 
 
 def smallest_shift(least: float, largest: float, low: int, high: int) -> int:
@@ -103,7 +107,8 @@ def _sum_bounds(layer: PlacedLayer, rule: ReadRule, top: int) -> tuple[float, fl
             level_sum = (stop - start) * top
             if rule.scheme == "offset_flip":
                 level_sum = min(level_sum, bound)
-            base = 0.0 if rule.pairs else (stop - start) * rule.g_min_s / rule.step_s
+            # What fixed-point cells hold of the HRS part may be rounded up.
+            base = 0.0 if rule.pairs else (stop - start) * rule.g_min_s / rule.step_s * (1 + _ROUNDING)
             largest = max(largest, level_sum + base)
     if rule.pairs:
         positive = negative = max(positive, negative)

@@ -17,11 +17,9 @@ from numpy.typing import NDArray
 
 from pillarsim.arch.activity import LayerActivity
 from pillarsim.arch.compute.activities import add_counts, measured
-from pillarsim.arch.compute.coding import input_codes
 from pillarsim.arch.compute.converters import ConverterRange
-from pillarsim.arch.compute.digital import logits_of, output_codes
 from pillarsim.arch.compute.fixed_point import fix_layer
-from pillarsim.arch.compute.integer import integer_forward
+from pillarsim.arch.compute.graph import forward_codes
 from pillarsim.arch.compute.layer import LayerSetup, ReadCounts, run_layer
 from pillarsim.arch.compute.programmed import ProgrammedLayer
 from pillarsim.arch.compute.reading import ReadRule
@@ -37,13 +35,10 @@ Progress = Callable[[int, int], None]
 class Evaluation:
     """What the value model found on the same images.
 
-    quantized: accuracy of the integer network; per_seed: of the chip, by device seed; logits float64 (seeds, N,
-    outputs); activity: means over images and device seeds.
+    logits: float64 (device seeds, N, outputs); activity: means over images and device seeds.
     """
 
     samples: int
-    quantized: float
-    per_seed: tuple[float, ...]
     logits: NDArray[np.float64]
     activity: tuple[LayerActivity, ...]
 
@@ -54,7 +49,6 @@ def evaluate(
     rule: ReadRule,
     ranges: Sequence[ConverterRange],
     images: NDArray[np.float32],
-    labels: NDArray[np.int64],
     *,
     seeds: Sequence[int],
     threads: int = 1,
@@ -66,8 +60,8 @@ def evaluate(
     progress is called as progress(chunks done, chunks in all) from the calling thread. Raises ValueError for no
     images and where lengths disagree. An exception, Ctrl-C included, cancels what has not started.
     """
-    if len(images) == 0 or len(images) != len(labels):
-        raise ValueError(f"images: expected as many as labels and at least 1, got {len(images)} and {len(labels)}")
+    if len(images) == 0:
+        raise ValueError("images: expected at least 1")
     if len(seeds) != len(programmed) or not programmed:
         raise ValueError(f"seeds: expected one for each device and at least 1, got {len(seeds)}")
     setups = [set_up(placement, device, rule, ranges, seed) for device, seed in zip(programmed, seeds, strict=True)]
@@ -85,18 +79,7 @@ def evaluate(
         measured(layer, rule, [setup[k].fixed.row_conductance_s for setup in setups], counts[k])
         for k, layer in enumerate(placement.layers)
     )
-    return Evaluation(
-        samples=len(images),
-        quantized=accuracy(integer_forward(placement, images), labels),
-        per_seed=tuple(accuracy(one, labels) for one in logits),
-        logits=logits,
-        activity=activity,
-    )
-
-
-def accuracy(logits: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
-    """Share of images whose largest logit is their label's (the first one among equals)."""
-    return float((logits.argmax(axis=1) == labels).mean())
+    return Evaluation(len(images), logits, activity)
 
 
 def set_up(
@@ -120,14 +103,14 @@ def run_images(
     placement: Placement, setups: Sequence[LayerSetup], images: NDArray[np.float32], first_image: int
 ) -> tuple[NDArray[np.float64], list[ReadCounts]]:
     """Logits of some images on one device, and the counts of each layer."""
-    codes, counts = input_codes(images, placement.input), []
-    for setup in setups:
-        sums, count = run_layer(setup, codes, first_image)
+    counts: list[ReadCounts] = []
+
+    def sums(number: int, codes: NDArray[np.int32]) -> NDArray[np.float64]:
+        found, count = run_layer(setups[number], codes, first_image)
         counts.append(count)
-        if setup.layer.matrix.output is None:
-            return logits_of(setup.layer, sums, len(images)), counts
-        codes = output_codes(setup.layer, sums, len(images))
-    raise ValueError("placement: expected a last layer without output codes")
+        return found
+
+    return forward_codes(placement, images, sums), counts
 
 
 def _run(

@@ -5,14 +5,14 @@ A layer with a response sums what its cells compute, no longer whole numbers; a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pillarsim.arch.compute.coding import input_codes
-from pillarsim.arch.compute.digital import logits_of, output_codes
+from pillarsim.arch.compute.graph import forward_codes
 from pillarsim.arch.compute.windows import gather_windows
 from pillarsim.arch.placement import CodedResponse, PlacedLayer, Placement
 
@@ -22,25 +22,28 @@ _FLOAT32_EXACT = 1 << 24  # integers up to here are exact in float32, so every o
 
 def integer_forward(placement: Placement, images: NDArray[np.float32]) -> NDArray[np.float64]:
     """Logits (N, outputs) of float images (N, *input_shape)."""
-    parts = []
-    for first in range(0, len(images), _IMAGES_AT_ONCE):
-        codes = input_codes(images[first : first + _IMAGES_AT_ONCE], placement.input)
-        for layer in placement.layers:
-            sums = integer_sums(layer, codes)
-            if layer.matrix.output is None:
-                parts.append(logits_of(layer, sums, len(codes)))
-                break
-            codes = output_codes(layer, sums, len(codes))
-    return np.concatenate(parts)
+    return np.concatenate(
+        [
+            forward_codes(placement, images[first : first + _IMAGES_AT_ONCE], partial(_layer_sums, placement))
+            for first in range(0, len(images), _IMAGES_AT_ONCE)
+        ]
+    )
 
 
-def layer_codes(placement: Placement, images: NDArray[np.float32]) -> Iterator[NDArray[np.int32]]:
-    """Input codes (N, C, H, W) of each layer in order, for float images."""
-    codes = input_codes(images, placement.input)
-    for layer in placement.layers:
-        yield codes
-        if layer.matrix.output is not None:
-            codes = output_codes(layer, integer_sums(layer, codes), len(codes))
+def visit_layers(
+    placement: Placement, images: NDArray[np.float32], visit: Callable[[int, NDArray[np.int32]], None]
+) -> None:
+    """Call `visit(number of the layer, its input codes (N, C, H, W))` for each layer in order, for float images."""
+
+    def sums(number: int, codes: NDArray[np.int32]) -> NDArray[np.float64]:
+        visit(number, codes)
+        return _layer_sums(placement, number, codes)
+
+    forward_codes(placement, images, sums)
+
+
+def _layer_sums(placement: Placement, number: int, codes: NDArray[np.int32]) -> NDArray[np.float64]:
+    return integer_sums(placement.layers[number], codes)
 
 
 def integer_sums(layer: PlacedLayer, codes: NDArray[np.int32]) -> NDArray[np.float64]:

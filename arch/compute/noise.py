@@ -12,12 +12,21 @@ from numpy.typing import NDArray
 
 from pillarsim.devices.jit import compiled, contracted
 
-_LN2 = np.float32(0.6931472)
+LN2 = 0.6931472
 # ln(m) on [1, 2), in powers of m - 1.5; largest error 1.4e-4.
-_L0, _L1, _L2, _L3, _L4 = (np.float32(v) for v in (0.40545941, 0.66623079, -0.2217508, 0.10668816, -0.05486526))
+LOGARITHM = (0.40545941, 0.66623079, -0.2217508, 0.10668816, -0.05486526)
 # Normal quantile over x, in powers of w; largest error 5e-4 up to 5.3 standard deviations.
-_Q0, _Q1, _Q2, _Q3 = (np.float32(v) for v in (1.25366950, 0.325474212, 0.0206899597, -0.00608913280))
-_Q4, _Q5, _Q6, _Q7 = (np.float32(v) for v in (6.41605423e-4, -3.59022187e-5, 1.04719213e-6, -1.25089458e-8))
+QUANTILE = (
+    1.25366950, 0.325474212, 0.0206899597, -0.00608913280, 6.41605423e-4, -3.59022187e-5, 1.04719213e-6,
+    -1.25089458e-8,
+)  # fmt: skip
+# Odd multipliers of the hash: 2^32 / golden ratio, and those of Wellons' 32-bit hash without bias (2018).
+MIX = (0x9E3779B9, 0x21F0AAAD, 0xD35A2D97)
+
+_LN2 = np.float32(LN2)
+_L0, _L1, _L2, _L3, _L4 = (np.float32(v) for v in LOGARITHM)
+_Q0, _Q1, _Q2, _Q3, _Q4, _Q5, _Q6, _Q7 = (np.float32(v) for v in QUANTILE)
+_M0, _M1, _M2 = (np.uint32(v) for v in MIX)
 
 
 @compiled
@@ -40,9 +49,9 @@ def normals(
     count = len(draws)
     first, second = np.uint32(key), np.uint32(key >> np.uint64(32))
     for c in range(count):
-        h = np.uint32(first + np.uint32(np.uint32(c) * np.uint32(0x9E3779B9)))
-        h = np.uint32(np.uint32(np.uint32(h ^ (h >> np.uint32(16))) * np.uint32(0x21F0AAAD)) ^ second)
-        h = np.uint32(np.uint32(h ^ (h >> np.uint32(15))) * np.uint32(0xD35A2D97))
+        h = np.uint32(first + np.uint32(np.uint32(c) * _M0))
+        h = np.uint32(np.uint32(np.uint32(h ^ (h >> np.uint32(16))) * _M1) ^ second)
+        h = np.uint32(np.uint32(h ^ (h >> np.uint32(15))) * _M2)
         h = np.uint32(h ^ (h >> np.uint32(15)))
         x = (np.float32(np.int32(np.int32(h) >> np.int32(8))) + np.float32(0.5)) * np.float32(2.0**-23)
         uniform[c] = x

@@ -4,20 +4,28 @@ Every replica is written once. Energy in closed form (ideal wires), or from writ
 Cells that hold no weight are unformed and carry nothing. Assumed in closed form: an erase pulse finds its cell at the
 mean conductance of all levels; half-selected cells sit at the array's mean conductance; the sources of partial
 voltages (V/2, V/3, 2V/3) lose nothing of their own.
+Cells are drawn a piece of a layer at a time and dropped: an outcome is counted array by array, and its sums do not
+depend on pieces or threads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
+import numpy as np
 import torch
 
 from pillarsim.arch.activity import LayerProgramming
 from pillarsim.arch.chip import Array, Write
-from pillarsim.arch.compute.physical import array_part, physical
-from pillarsim.arch.compute.program import LayerLevels, cell_states, pulsing, write_rule, written_cells
-from pillarsim.arch.placement import PlacedLayer, Placement
+from pillarsim.arch.compute.activities import ReadSums
+from pillarsim.arch.compute.physical import physical
+from pillarsim.arch.compute.pieces import Piece, in_order, pieces
+from pillarsim.arch.compute.program import LayerLevels, Pulsing, cell_states, pulsing, write_rule, written_piece
+from pillarsim.arch.placement import PlacedArray, PlacedLayer, Placement
+from pillarsim.devices.cells import CellStates, WriteRule
 from pillarsim.devices.halfselect import half_selected_pulses, partial_voltage
 
 
@@ -38,6 +46,17 @@ class PulsePower:
 
 # (layer, conductances at the read voltage, pulses), both (R, units * P) of replica 0 -> (SET, RESET or None)
 Solver = Callable[[PlacedLayer, torch.Tensor, torch.Tensor], tuple[PulsePower, PulsePower | None]]
+
+# (layer, piece, conductances of replica 0 as written, float32 (P, rows, O, S)) -> sums that reads of them need
+Look = Callable[[PlacedLayer, Piece, torch.Tensor], ReadSums]
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkWritten:
+    """Programming of every layer, and the sums of the cells that carry the values, piece by piece (None: unasked)."""
+
+    layers: tuple[LayerProgramming, ...]
+    reads: tuple[tuple[ReadSums, ...], ...] | None
 
 
 @dataclass(frozen=True)
@@ -68,21 +87,44 @@ class _Pulses:
 
 
 @dataclass(frozen=True, eq=False)
-class _Written:
-    """One layer written: pulses of groups and groups, array by array; and what replica 0 was solved from.
+class _ArrayWritten:
+    """One array written: pulses of its groups and groups; pulses of its cells, and cells.
 
     pulsed_s: summed I / V of cells times their pulses; half_set_s, half_reset_s: the same of half-selected cells.
     """
 
-    group_pulses: tuple[int, ...]
-    groups: tuple[int, ...]
+    group_pulses: int
+    groups: int
     pulses: int
-    failed: int
     cells: int
     pulsed_s: float
     half_set_s: float
     half_reset_s: float
-    first: tuple[torch.Tensor, torch.Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class _PieceWritten:
+    """A piece of a layer written: its arrays by (replica, place in it), failed cells, and what was kept of replica 0.
+
+    first: conductances and pulses (rows, units * P) where a solver needs them; reads: where they are asked for.
+    """
+
+    arrays: dict[tuple[int, int], _ArrayWritten]
+    failed: int
+    first: tuple[torch.Tensor, torch.Tensor] | None
+    reads: ReadSums | None
+
+
+@dataclass(frozen=True)
+class _Writing:
+    """How every cell is written, for one device seed."""
+
+    array: Array
+    write: Write
+    states: CellStates
+    rule: WriteRule
+    update: Pulsing | None
+    seed: int
 
 
 def programming(
@@ -94,96 +136,144 @@ def programming(
     rail_voltages: dict[float, float],
     seed: int,
     solver: Solver | None = None,
+    threads: int = 1,
 ) -> tuple[LayerProgramming, ...]:
     """Pulses, group times and energies of writing every array once, for one device seed.
 
     rail_voltages: array voltage -> voltage of the rail that it is drawn from (equal where regulators are ideal).
     """
-    return tuple(
-        _layer_programming(layer, coded.levels, array, write, bits_per_cell, rail_voltages, seed, solver)
-        for layer, coded in zip(placement.layers, levels, strict=True)
-    )
+    return write_network(
+        placement, levels, array, write, bits_per_cell, rail_voltages, seed, solver=solver, threads=threads
+    ).layers
 
 
-def _layer_programming(
-    layer: PlacedLayer,
-    levels: torch.Tensor,
+def write_network(
+    placement: Placement,
+    levels: tuple[LayerLevels, ...],
     array: Array,
     write: Write,
     bits_per_cell: int,
     rail_voltages: dict[float, float],
     seed: int,
+    *,
+    solver: Solver | None = None,
+    look: Look | None = None,
+    threads: int = 1,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> NetworkWritten:
+    """As `programming`, with what `look` finds in the cells of each piece before they are dropped.
+
+    `look` is called on several threads; progress as progress(pieces written, pieces in all).
+    """
+    writing = _Writing(array, write, cell_states(array, bits_per_cell), write_rule(write), pulsing(array), seed)
+    solver = None if write.scheme == "isolated" else solver
+    work = partial(_write_piece, writing, look, solver is not None)
+    tasks = [(coded, piece) for coded in levels for piece in pieces(coded.layer)]
+    written = iter(in_order(work, tasks, threads, progress))
+    layers = [(layer, [next(written) for _ in pieces(layer)]) for layer in placement.layers]
+    return NetworkWritten(
+        tuple(_layer_programming(layer, parts, writing, rail_voltages, solver) for layer, parts in layers),
+        None
+        if look is None
+        else tuple(tuple(one.reads for one in parts if one.reads is not None) for _, parts in layers),
+    )
+
+
+def _layer_programming(
+    layer: PlacedLayer,
+    parts: Sequence[_PieceWritten],
+    writing: _Writing,
+    rail_voltages: dict[float, float],
     solver: Solver | None,
 ) -> LayerProgramming:
-    written = _write_layer(layer, levels, array, write, bits_per_cell, seed)
+    array, write = writing.array, writing.write
+    by_place = {place: one for part in parts for place, one in part.arrays.items()}
+    written = [by_place[place] for place in sorted(by_place)]
+    group_pulses, groups = tuple(one.group_pulses for one in written), tuple(one.groups for one in written)
     set_power = reset_power = None
-    if solver is not None and write.scheme != "isolated":
-        set_power, reset_power = solver(layer, *written.first)
-    set_s = sum(written.group_pulses) * write.pulse
-    sets = _energy(
-        array, write.scheme, _Pulses(write.voltage, write.pulse, written.pulsed_s, written.half_set_s, set_s), set_power
-    )
+    if solver is not None:
+        firsts = [part.first for part in parts if part.first is not None]
+        set_power, reset_power = solver(layer, *(torch.cat(column) for column in zip(*firsts, strict=True)))
+    pulsed_s = math.fsum(one.pulsed_s for one in written)
+    half_s = math.fsum(one.half_set_s for one in written)
+    set_s = sum(group_pulses) * write.pulse
+    sets = _energy(array, write.scheme, _Pulses(write.voltage, write.pulse, pulsed_s, half_s, set_s), set_power)
     verify_j, resets = 0.0, _Energy()
     loss_j = sets.total * (rail_voltages[write.voltage] / write.voltage - 1)
     if write.verify is not None:
-        verify_j = cells_power_w(array, array.read_voltage, written.pulsed_s) * write.verify.read_time
+        verify_j = cells_power_w(array, array.read_voltage, pulsed_s) * write.verify.read_time
         loss_j += verify_j * (rail_voltages[array.read_voltage] / array.read_voltage - 1)
     if write.reset is not None:
         volts, pulse = write.reset.voltage, write.reset.pulse
-        erased_s = float(cell_states(array, bits_per_cell).targets_s().mean()) * written.cells
-        reset_s = sum(written.groups) * pulse
-        resets = _energy(
-            array, write.scheme, _Pulses(volts, pulse, erased_s, written.half_reset_s, reset_s), reset_power
-        )
+        erased_s = float(writing.states.targets_s().mean()) * sum(one.cells for one in written)
+        half_s = math.fsum(one.half_reset_s for one in written)
+        reset_s = sum(groups) * pulse
+        resets = _energy(array, write.scheme, _Pulses(volts, pulse, erased_s, half_s, reset_s), reset_power)
         loss_j += resets.total * (rail_voltages[volts] / volts - 1)
     disturbs = [power.disturb_v for power in (set_power, reset_power) if power is not None]
     return LayerProgramming(
         name=layer.name,
         cells=layer.cells,
-        pulses=written.pulses,
+        pulses=sum(one.pulses for one in written),
         resets=layer.cells if write.reset is not None else 0,
-        group_pulses=written.group_pulses,
-        groups=written.groups,
+        group_pulses=group_pulses,
+        groups=groups,
         cell_energy_j=sets.cells + resets.cells + verify_j,
         half_select_j=sets.half_select + resets.half_select,
         wires_j=sets.wires + resets.wires,
         rail_loss_j=loss_j,
         disturb_v=max(disturbs, default=_disturb_v(write)),
-        failed=written.failed,
+        failed=sum(part.failed for part in parts),
     )
 
 
-def _write_layer(
-    layer: PlacedLayer, levels: torch.Tensor, array: Array, write: Write, bits_per_cell: int, seed: int
-) -> _Written:
-    """Draw the pulses of every replica and count them."""
-    states, rule, update = cell_states(array, bits_per_cell), write_rule(write), pulsing(array)
-    drawn = [
-        written_cells(layer.name, number, levels, states, rule, seed, update=update)
-        for number in range(len(layer.replicas))
-    ]
-    columns = [(physical(one.conductance_s), physical(one.pulses)) for one in drawn]
-    group_pulses, groups, half_set_s, half_reset_s = [], [], 0.0, 0.0
-    for (conductance, counts), arrays in zip(columns, layer.replicas, strict=True):
-        for placed in arrays:
-            part = array_part(counts, layer, placed)
-            total, number = group_maxima(part, write.cells_at_once)
-            group_pulses.append(total)
-            groups.append(number)
-            mean_s = float(array_part(conductance, layer, placed).double().mean())
-            lines = (write.scheme, part.shape[1], cells_on_column(array, part.shape[0]))
-            half_set_s += mean_s * half_selected_pulses(*lines, cell_pulses=int(part.sum()), group_pulses=total)
-            half_reset_s += mean_s * half_selected_pulses(*lines, cell_pulses=part.numel(), group_pulses=number)
-    return _Written(
-        group_pulses=tuple(group_pulses),
-        groups=tuple(groups),
-        pulses=sum(int(counts.sum()) for _, counts in columns),
-        failed=sum(int(one.failed.sum()) for one in drawn),
-        cells=sum(conductance.numel() for conductance, _ in columns),
-        pulsed_s=sum(float((conductance.double() * counts).sum()) for conductance, counts in columns),
-        half_set_s=half_set_s,
-        half_reset_s=half_reset_s,
-        first=columns[0],
+def _write_piece(writing: _Writing, look: Look | None, keep: bool, task: tuple[LayerLevels, Piece]) -> _PieceWritten:
+    """Draw one piece of every replica and count its pulses; `keep` what a solver needs."""
+    coded, piece = task
+    layer, (levels, _) = coded.layer, coded.part(piece)
+    arrays, failed, first, reads = {}, 0, None, None
+    for number, replica in enumerate(layer.replicas):
+        cells = written_piece(
+            layer, number, piece, levels, writing.states, writing.rule, writing.seed, update=writing.update
+        )
+        failed += int(np.count_nonzero(cells.failed.numpy()))
+        columns = physical(cells.conductance_s), physical(cells.pulses)
+        for place, placed in enumerate(replica):
+            if piece.first <= placed.row_block < piece.last:
+                arrays[number, place] = _array_written(*_array_parts(columns, layer, piece, placed), writing)
+        if number == 0:
+            first = columns if keep else None
+            reads = None if look is None else look(layer, piece, cells.conductance_s)
+    return _PieceWritten(arrays, failed, first, reads)
+
+
+def _array_parts(
+    columns: tuple[torch.Tensor, torch.Tensor], layer: PlacedLayer, piece: Piece, placed: PlacedArray
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The parts of the physical columns (rows, units * P) of a piece that one of its arrays holds; views."""
+    block = layer.row_blocks[placed.row_block]
+    first, last = (unit * layer.polarities for unit in placed.units)
+    conductance_s, pulses = (
+        column[block.start - piece.start : block.stop - piece.start, first:last] for column in columns
+    )
+    return conductance_s, pulses
+
+
+def _array_written(conductance_s: torch.Tensor, pulses: torch.Tensor, writing: _Writing) -> _ArrayWritten:
+    """Count what one array, (rows, columns), took."""
+    array, write = writing.array, writing.write
+    group_pulses, groups = group_maxima(pulses, write.cells_at_once)
+    exact_s, given = conductance_s.double(), int(pulses.sum())
+    mean_s = float(exact_s.mean())
+    lines = (write.scheme, pulses.shape[1], cells_on_column(array, pulses.shape[0]))
+    return _ArrayWritten(
+        group_pulses=group_pulses,
+        groups=groups,
+        pulses=given,
+        cells=pulses.numel(),
+        pulsed_s=float((exact_s * pulses).sum()),
+        half_set_s=mean_s * half_selected_pulses(*lines, cell_pulses=given, group_pulses=group_pulses),
+        half_reset_s=mean_s * half_selected_pulses(*lines, cell_pulses=pulses.numel(), group_pulses=groups),
     )
 
 

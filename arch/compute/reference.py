@@ -89,7 +89,9 @@ def _unfold(codes: Tensor, layer: PlacedLayer) -> Tensor:
     """(N * windows, R)."""
     matrix = layer.matrix
     shaped = codes.reshape(len(codes), *matrix.in_shape).double()
-    columns = torch.nn.functional.unfold(shaped, matrix.kernel, padding=matrix.padding, stride=matrix.stride)
+    top, left, bottom, right = matrix.padding
+    padded = torch.nn.functional.pad(shaped, (left, right, top, bottom))
+    columns = torch.nn.functional.unfold(padded, matrix.kernel, dilation=matrix.dilation, stride=matrix.stride)
     return columns.transpose(1, 2).reshape(-1, matrix.weight.shape[0])
 
 

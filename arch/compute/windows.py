@@ -1,4 +1,4 @@
-"""From maps of input codes to the rows of each window: im2col, bit planes and chunk values.
+"""From maps of input codes to the rows of each window: im2col and chunk values. Bit planes stand in `bit_lists`.
 
 Rows are in im2col order (channel, kernel row, kernel column); windows go image by image, row by row.
 """
@@ -19,8 +19,6 @@ from pillarsim.devices.jit import compiled
 
 Floats: TypeAlias = NDArray[np.float64]
 
-ROWS_PER_TABLE = 4  # rows whose 16 partial sums are looked up at once
-
 
 @dataclass(frozen=True, eq=False)
 class Windows:
@@ -39,15 +37,17 @@ def place_windows(codes: NDArray[np.int32], matrix: QuantizedMatrix) -> Windows:
     """Pad codes (N, C, H, W) and find the windows of `matrix`."""
     count = len(codes)
     channels, height, width = matrix.in_shape
-    (pad_y, pad_x), (step_y, step_x), (kernel_y, kernel_x) = matrix.padding, matrix.stride, matrix.kernel
-    shaped = codes.reshape(count, channels, height, width)
-    padded = np.pad(shaped, ((0, 0), (0, 0), (pad_y, pad_y), (pad_x, pad_x))) if pad_y or pad_x else shaped
-    tall, wide = height + 2 * pad_y, width + 2 * pad_x
+    top, left, bottom, right = matrix.padding
+    (step_y, step_x), (kernel_y, kernel_x), (wide_y, wide_x) = matrix.stride, matrix.kernel, matrix.dilation
+    padded = codes.reshape(count, channels, height, width)
+    if any(matrix.padding):
+        padded = np.pad(padded, ((0, 0), (0, 0), (top, bottom), (left, right)))
+    tall, wide = padded.shape[2:]
     images = np.arange(count)[:, None, None] * (channels * tall * wide)
     down = np.arange(matrix.out_shape[1])[:, None] * (step_y * wide)
     across = np.arange(matrix.out_shape[2]) * step_x
     planes = np.arange(channels)[:, None, None] * (tall * wide)
-    offsets = planes + np.arange(kernel_y)[:, None] * wide + np.arange(kernel_x)
+    offsets = planes + np.arange(kernel_y)[:, None] * (wide_y * wide) + np.arange(kernel_x) * wide_x
     flat = np.ascontiguousarray(padded, dtype=np.int32).ravel()
     return Windows(flat, (images + down + across).ravel().astype(np.int64), offsets.ravel().astype(np.int64))
 
@@ -57,93 +57,6 @@ def gather_windows(codes: NDArray[np.int32], matrix: QuantizedMatrix) -> NDArray
     placed = place_windows(codes, matrix)
     rows: NDArray[np.int32] = placed.codes[placed.bases[:, None] + placed.offsets]
     return rows
-
-
-@dataclass(frozen=True, eq=False)
-class BitLists:
-    """Which partial sums each bit plane of each window needs, for one row group.
-
-    entries (W, T, L) int32: numbers of table entries (table * 16 + pattern of 4 rows), patterns of zeros left out,
-    filled up with entry 0 (a zero) to a multiple of 4; counts (W, T): how many; ones (W, T): driven rows, or
-    (W, 0) where nobody asked; tables: tables of 4 rows in use.
-    """
-
-    entries: NDArray[np.int32]
-    counts: NDArray[np.int32]
-    ones: NDArray[np.int32]
-    tables: int
-
-
-def bit_lists(windows: Windows, group: tuple[int, int], bits: int, want_ones: bool) -> BitLists:
-    """Bit planes (two's complement patterns, lowest first) of the rows `group` of all windows."""
-    rows = windows.offsets[group[0] : group[1]]
-    count = len(windows.bases)
-    room = 2 * -(-len(rows) // 8) + 4  # every pattern of 4 rows, and filling
-    lists = BitLists(
-        np.empty((count, bits, room), np.int32),
-        np.empty((count, bits), np.int32),
-        np.zeros((count, bits if want_ones else 0), np.int32),
-        -(-len(rows) // ROWS_PER_TABLE),
-    )
-    _fill_bit_lists(windows.codes, windows.bases, rows, lists.entries, lists.counts, lists.ones)
-    return lists
-
-
-@compiled
-def _transpose(x: np.uint64) -> np.uint64:
-    """Transpose an 8 x 8 bit matrix: bit t of byte i becomes bit i of byte t."""
-    t = (x ^ (x >> np.uint64(7))) & np.uint64(0x00AA00AA00AA00AA)
-    x = x ^ t ^ (t << np.uint64(7))
-    t = (x ^ (x >> np.uint64(14))) & np.uint64(0x0000CCCC0000CCCC)
-    x = x ^ t ^ (t << np.uint64(14))
-    t = (x ^ (x >> np.uint64(28))) & np.uint64(0x00000000F0F0F0F0)
-    return x ^ t ^ (t << np.uint64(28))
-
-
-@compiled
-def _ones(mask: np.uint64) -> np.uint64:
-    """Bits that are 1 in a byte."""
-    mask = mask - ((mask >> np.uint64(1)) & np.uint64(0x55))
-    mask = (mask & np.uint64(0x33)) + ((mask >> np.uint64(2)) & np.uint64(0x33))
-    return (mask + (mask >> np.uint64(4))) & np.uint64(0x0F)
-
-
-@compiled
-def _fill_bit_lists(
-    codes: NDArray[np.int32],
-    bases: NDArray[np.int64],
-    rows: NDArray[np.int64],
-    entries: NDArray[np.int32],
-    counts: NDArray[np.int32],
-    ones: NDArray[np.int32],
-) -> None:
-    planes, number = entries.shape[1], len(rows)
-    blocks = (number + 7) // 8
-    turned = np.empty(blocks, np.uint64)
-    for w in range(len(bases)):
-        here = codes[bases[w] :]
-        for low in range(0, planes, 8):
-            for block in range(blocks):
-                packed = np.uint64(0)
-                for r in range(8 * block, min(8 * block + 8, number)):
-                    byte = np.uint64((here[rows[r]] >> low) & 255)
-                    packed = (packed >> np.uint64(8)) | (byte << np.uint64(56))
-                packed >>= np.uint64(8 * max(8 * block + 8 - number, 0))
-                turned[block] = _transpose(packed) if packed else packed
-            for t in range(low, min(low + 8, planes)):
-                row, n = entries[w, t], 0
-                for block in range(blocks):
-                    mask = (turned[block] >> np.uint64(8 * (t - low))) & np.uint64(255)
-                    first, second = np.int64(mask & np.uint64(15)), np.int64(mask >> np.uint64(4))
-                    row[n] = 32 * block + first
-                    n += first != 0
-                    row[n] = 32 * block + 16 + second
-                    n += second != 0
-                counts[w, t] = n
-                row[n : n + 3] = 0
-                if ones.shape[1] > 0:
-                    for block in range(blocks):
-                        ones[w, t] += _ones((turned[block] >> np.uint64(8 * (t - low))) & np.uint64(255))
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,11 +118,28 @@ def response_drive(windows: Windows, images: int, plan: Sequence[Chunk], drives:
 def row_drive(windows: Windows, images: int, plan: Sequence[Chunk]) -> NDArray[np.int64]:
     """Per row, over all windows and chunks (3, R): chunks that are not 0, their sum, and the sum of their squares."""
     codes = windows.codes.reshape(images, -1)
+    first_image = windows.bases[: len(windows.bases) // images]
+    if all(chunk.bits == 1 for chunk in plan):  # the three are one number, the bits that are 1
+        bits = np.zeros((1, codes.shape[1]), np.int64)
+        _add_ones(codes, np.uint32((1 << len(plan)) - 1), bits[0])
+        return np.repeat(_sum_windows(bits, first_image, windows.offsets), 3, axis=0)
     maps = np.zeros((3, codes.shape[1]), np.int64)
     for chunk in plan:
         _add_drive(codes, np.int32(chunk.shift), np.int32(chunk.high), *maps)
-    first_image = windows.bases[: len(windows.bases) // images]
     return _sum_windows(maps, first_image, windows.offsets)
+
+
+@compiled
+def _add_ones(codes: NDArray[np.int32], pattern: np.uint32, ones: NDArray[np.int64]) -> None:
+    """Add the bits that are 1 in each code, two's complement within `pattern`."""
+    for n in range(codes.shape[0]):
+        image = codes[n]
+        for i in range(len(image)):
+            x = np.uint32(np.uint32(image[i]) & pattern)
+            x = np.uint32(x - (np.uint32(x >> np.uint32(1)) & np.uint32(0x55555555)))
+            x = np.uint32((x & np.uint32(0x33333333)) + (np.uint32(x >> np.uint32(2)) & np.uint32(0x33333333)))
+            x = np.uint32((x + np.uint32(x >> np.uint32(4))) & np.uint32(0x0F0F0F0F))
+            ones[i] += np.int64(np.uint32(x * np.uint32(0x01010101)) >> np.uint32(24))
 
 
 @compiled

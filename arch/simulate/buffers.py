@@ -1,8 +1,8 @@
-"""Tile buffers: what a layer's share holds, and the credits that hold back whoever fills it.
+"""Tile buffers: what an input's share holds, and the credits that hold back whoever fills it.
 
-A layer's share of a tile's buffer is a ring of pixels. A sender takes credits before it sends; pixels become readable
-in raster order; a reader gives credits back once no later window of the replicas in this tile needs the pixels, and
-never for pixels that have not arrived.
+The share of one input of a stage in a tile's buffer is a ring of pixels. A sender takes credits before it sends;
+pixels become readable in raster order; a reader gives credits back once no later window of the replicas in this tile
+needs the pixels, and never for pixels that have not arrived.
 """
 
 from __future__ import annotations
@@ -12,36 +12,14 @@ from functools import partial
 
 from simpy.events import Event
 
-from pillarsim.arch.errors import FitError, ModelError
+from pillarsim.arch.errors import ModelError
 from pillarsim.arch.simulate.kernel import Kernel
 from pillarsim.arch.simulate.mesh import Mesh
 from pillarsim.arch.simulate.ports import Key, Server, Service
 
-__all__ = ["PixelRing", "TileInput", "share_pixels"]
+__all__ = ["PixelRing", "TileInput"]
 
-WRITE, READ = 1, 0  # kinds of requests at a port, in the order of ties within a layer; a write is of its sender's
-
-
-def share_pixels(layer: str, tile: int, size_bits: int, sharers: int, pixel_bits: Sequence[int], least: int) -> int:
-    """Return how many pixels an equal share of a tile's buffer holds, each taken at the mean of `pixel_bits`.
-
-    Raises FitError if fewer than `least`.
-    """
-    map_bits = sum(pixel_bits)
-    pixels = size_bits // sharers * len(pixel_bits) // map_bits
-    if pixels < least:
-        needed, share = -(-least * map_bits // len(pixel_bits)), size_bits // sharers
-        raise FitError(
-            f"tile.buffer.size: layer {layer!r} in tile {tile}: one window and one row of its input take "
-            f"{_bytes(needed)} bytes, but its share of the tile buffer has {_bytes(share)} ({sharers} layers share "
-            f"{_bytes(size_bits)}); "
-            f"expected tile.buffer.size of at least {_bytes(needed * sharers)} B"
-        )
-    return pixels
-
-
-def _bytes(bits: int) -> str:
-    return f"{bits / 8:.12g}"
+WRITE, READ = 1, 0  # kinds of requests at a port, in the order of ties within a stage; a write is of its sender's
 
 
 class PixelRing:
@@ -77,22 +55,23 @@ class PixelRing:
 
 
 class TileInput:
-    """The input of one layer in one tile: from the mesh, through the buffer's port, to the replicas in the tile."""
+    """One input of a stage in one tile: from the mesh, through the buffer's port, to the replicas in the tile."""
 
     def __init__(
         self,
         kernel: Kernel,
         mesh: Mesh,
         port: Server,
-        tile: int,
+        place: tuple[int, int],
         ring: PixelRing,
         pixel_bits: Sequence[int],
         services: Callable[[int], Service],
         sender: str,
     ) -> None:
-        """`pixel_bits`: of each pixel of an image that are wanted here; `services` gives the write of so many bits;
-        `sender`: name of the layer that sends, "" for the source."""
-        self._kernel, self._mesh, self._port, self._tile = kernel, mesh, port, tile
+        """`place`: (tile, number of the ring); `pixel_bits`: of each pixel of an image that are wanted here;
+        `services` gives the write of so many bits; `sender`: name of the stage that sends, "" for the source."""
+        self._kernel, self._mesh, self._port = kernel, mesh, port
+        self._tile, self._number = place
         self.ring = ring
         self._pixel_bits, self._services = pixel_bits, services
         self._sender = sender
@@ -111,14 +90,16 @@ class TileInput:
             self._write(first, count, key, at_ps)
             return
         way = partial(self._write, first, count, key)
-        self._mesh.send(at_ps, (source, self._tile), bits, self._sender, (*key[:4], self._tile), way)
+        self._mesh.send(at_ps, (source, self._tile), bits, self._sender, (*key[:4], self._number), way)
 
     def _write(self, first: int, count: int, key: Key, at_ps: int) -> None:
         bits = self._bits_of(first, count)
         service = self._writes.get(bits)
         if service is None:
             service = self._writes[bits] = self._services(bits)
-        self._port.request(at_ps, service, (key[0], WRITE, *key[2:]), None, partial(self._written, first, count))
+        self._port.request(
+            at_ps, service, (key[0], WRITE, *key[2:4], self._number), None, partial(self._written, first, count)
+        )
 
     def _bits_of(self, first: int, count: int) -> int:
         """Bits of some pixels, numbered over all images, that are wanted here."""

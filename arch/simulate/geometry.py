@@ -1,162 +1,165 @@
-"""Which input pixels a window needs, which it is the last to need, and which output pixels it completes.
+"""Which pixels of its input streams a window needs, which it is the last to need, and which output pixels it completes.
 
-A stream is the map of pixels that reaches a layer, (channels, height, width), numbered in raster order within an
-image. A layer behind a flattening takes the whole map as the one pixel of its input.
+A window of a stage is a pixel of its result before the operators fused behind it, in raster order. A stream is the
+map of pixels, (channels, height, width), that a stage or the network's input gives, numbered in raster order.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
-from math import prod
 
+import numpy as np
+from numpy.typing import NDArray
+
+from pillarsim.arch.digital_work import element_unit
 from pillarsim.arch.errors import ModelError
-from pillarsim.arch.placement import PlacedArray, PlacedLayer, PostOperator
+from pillarsim.arch.placement import INPUT, Edge, Placement, Stage
+from pillarsim.workloads.operators import Activation, AvgPool2d, MaxPool2d, Relu, padding_of
 
-__all__ = ["Windows", "values_needed", "windows_of"]
+__all__ = ["Fields", "Finish", "Grid", "fields_of", "finish_of", "grid_of", "stream_of"]
 
 Shape = tuple[int, int, int]
+Counts = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Windows:
-    """Per window of one image, in raster order, for a layer fed by a stream of `pixels` pixels an image.
+class Grid:
+    """How windows slide over a map; padding: (top, left, bottom, right)."""
 
-    need         pixels of the stream, counted from its start, that must have arrived (0: padding only)
-    keep         pixels below this number are needed by no window from this one on
-    activations  values that activation units handle when the window is done
-    poolings     values that pooling units compare or add when the window is done
-    emits        whether the window completes a pixel that leaves the layer
-    span         pixels that a buffer must hold for the most demanding window
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    padding: tuple[int, int, int, int]
+    dilation: tuple[int, int] = (1, 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Fields:
+    """What the windows of one image need of one input stream of `pixels` pixels.
+
+    need  pixels of the stream, counted from its start, that must have arrived (0: padding only)
+    keep  pixels below this number are needed by no window from this one on
+    row   pixels that the source sends at once if it feeds this stream
     """
 
     pixels: int
     row: int
-    need: tuple[int, ...]
-    keep: tuple[int, ...]
-    activations: tuple[int, ...]
-    poolings: tuple[int, ...]
-    emits: tuple[bool, ...]
-    span: int
-
-    @property
-    def count(self) -> int:
-        """Windows of one image."""
-        return len(self.need)
+    need: Counts
+    keep: Counts
 
     def keep_from(self, sequence: int) -> int:
         """Pixels below this number (over all images) are needed by no window from `sequence` on."""
         image, window = divmod(sequence, len(self.keep))
-        return image * self.pixels + self.keep[window]
+        return image * self.pixels + int(self.keep[window])
 
 
-def windows_of(layer: PlacedLayer, stream: Shape) -> Windows:
-    """Return the window tables of `layer` behind `stream`. Raises ModelError where their shapes do not fit."""
-    matrix = layer.matrix
-    if stream == matrix.in_shape:
-        need, first = _receptive_fields(layer)
-    elif prod(stream) == prod(matrix.in_shape) and matrix.windows == 1:
-        need, first = [stream[1] * stream[2]], [0]
-    else:
-        raise ModelError(f"layer {layer.name!r}: a map of {stream} does not feed an input of {matrix.in_shape}")
-    keep = _suffix_minimum(first)
-    activations, poolings, emits = _post_tables(layer)
-    span = max(after - before for after, before in zip(need, keep, strict=True))
-    return Windows(
-        pixels=stream[1] * stream[2],
-        row=stream[2],
-        need=tuple(need),
-        keep=tuple(keep),
-        activations=tuple(activations),
-        poolings=tuple(poolings),
-        emits=tuple(emits),
-        span=span,
-    )
+@dataclass(frozen=True, eq=False)
+class Finish:
+    """What happens to the windows of one image behind the stage's own result.
 
-
-def values_needed(layer: PlacedLayer, stream: Shape, arrays: Sequence[PlacedArray]) -> tuple[int, ...]:
-    """Values of each pixel of the stream that some arrays need, pixels in raster order.
-
-    A layer of one window takes each value in one row; else a row's channel is needed of every pixel.
+    steps    (unit, actions of each window) of each operator fused behind, in order
+    emitted  output pixels that can leave in raster order once a window is done
     """
-    matrix, pixels = layer.matrix, stream[1] * stream[2]
-    taps = prod(matrix.kernel)
-    blocks = (layer.row_blocks[number] for number in {array.row_block for array in arrays})
-    rows = [row for block in blocks for row in range(block.start, block.stop)]
-    if matrix.in_shape != stream:  # flattened, channel-major
-        counts = Counter(row % pixels for row in rows)
-    elif matrix.windows == 1 and matrix.padding == (0, 0):
-        counts = Counter(row % taps // matrix.kernel[1] * stream[2] + row % matrix.kernel[1] for row in rows)
+
+    steps: tuple[tuple[str, Counts], ...]
+    emitted: Counts
+
+
+def stream_of(placement: Placement, source: int) -> Shape:
+    """The stream that stage `source`, or the network's input, gives."""
+    return placement.input_stream if source == INPUT else placement.stages[source].stream
+
+
+def grid_of(placement: Placement, stage: Stage) -> Grid | None:
+    """The geometry of a stage's windows: of its matrix or of its pool; None for any other operator."""
+    if stage.layers:
+        matrix = placement.layers[stage.layers[0]].matrix
+        return Grid(matrix.kernel, matrix.stride, matrix.padding, matrix.dilation)
+    if isinstance(stage.operator, MaxPool2d | AvgPool2d):
+        return Grid(stage.operator.kernel, stage.operator.stride, padding_of(stage.operator))
+    return None
+
+
+def fields_of(placement: Placement, stage: Stage, edge: Edge) -> Fields:
+    """Return the window tables of one input of a stage. Raises ModelError where the shapes do not fit."""
+    _, height, width = stream_of(placement, edge.source)
+    pixels, windows = height * width, stage.windows
+    if edge.access == "map":
+        need, first = np.full(windows, pixels), np.zeros(windows, np.int64)
+    elif edge.access == "pixel":
+        if pixels != windows:
+            raise ModelError(f"stage {stage.name!r}: {pixels} pixels do not feed {windows} windows one by one")
+        first = np.arange(windows)
+        need = first + 1
     else:
-        return (len({row // taps for row in rows}),) * pixels
-    return tuple(counts[pixel] for pixel in range(pixels))
+        need, first = _receptive_fields(placement, stage, height, width)
+    keep = np.minimum.accumulate(first[::-1])[::-1]
+    return Fields(pixels, width, need.astype(np.int64), keep.astype(np.int64))
 
 
-def _receptive_fields(layer: PlacedLayer) -> tuple[list[int], list[int]]:
+def _receptive_fields(placement: Placement, stage: Stage, height: int, width: int) -> tuple[Counts, Counts]:
     """(pixels that must have arrived, first pixel needed) of each window."""
-    matrix = layer.matrix
-    _, height, width = matrix.in_shape
-    rows = _extents(matrix.out_shape[1], matrix.kernel[0], matrix.stride[0], matrix.padding[0], height)
-    columns = _extents(matrix.out_shape[2], matrix.kernel[1], matrix.stride[1], matrix.padding[1], width)
-    need, first = [], []
-    for top, bottom in rows:
-        for left, right in columns:
-            empty = top > bottom or left > right
-            need.append(0 if empty else bottom * width + right + 1)
-            first.append(height * width if empty else top * width + left)
-    return need, first
+    grid = grid_of(placement, stage)
+    if grid is None:
+        raise ModelError(f"stage {stage.name!r}: its operator has no windows")
+    top, bottom = extents(stage.before[1], grid, 0, height)
+    left, right = extents(stage.before[2], grid, 1, width)
+    for count, size, axis in ((stage.before[1], height, 0), (stage.before[2], width, 1)):
+        reach = (grid.kernel[axis] - 1) * grid.dilation[axis] + 1
+        if (size + grid.padding[axis] + grid.padding[axis + 2] - reach) // grid.stride[axis] + 1 != count:
+            raise ModelError(f"stage {stage.name!r}: a map of {height} x {width} does not give {stage.before}")
+    empty = (top > bottom)[:, None] | (left > right)[None, :]
+    need = np.where(empty, 0, bottom[:, None] * width + right[None, :] + 1)
+    first = np.where(empty, height * width, top[:, None] * width + left[None, :])
+    return need.reshape(-1), first.reshape(-1)
 
 
-def _extents(outputs: int, kernel: int, stride: int, padding: int, size: int) -> list[tuple[int, int]]:
-    """(first, last) input position of each output position along one axis, padding cut off."""
-    starts = (position * stride - padding for position in range(outputs))
-    return [(max(0, start), min(size - 1, start + kernel - 1)) for start in starts]
+def extents(count: int, grid: Grid, axis: int, size: int) -> tuple[Counts, Counts]:
+    """First and last input position of each of `count` windows along one axis, padding cut off; first > last: none."""
+    kernel, dilation = grid.kernel[axis], grid.dilation[axis]
+    start = np.arange(count) * grid.stride[axis] - grid.padding[axis]
+    skipped = np.maximum(0, -(start // dilation))  # taps above the map: ceil(-start / dilation)
+    last = np.minimum(kernel - 1, (size - 1 - start) // dilation)
+    return start + skipped * dilation, np.where(last < skipped, -1, start + last * dilation)
 
 
-def _suffix_minimum(values: list[int]) -> list[int]:
-    found, low = [], values[-1]
-    for value in reversed(values):
-        low = min(low, value)
-        found.append(low)
-    return found[::-1]
+def finish_of(stage: Stage) -> Finish:
+    """Return what the operators fused behind a stage do. Raises ModelError where the shapes do not fit."""
+    channels, height, width = stage.before
+    windows = height * width
+    last = np.arange(windows).reshape(height, width)  # the window that completes each pixel of the map so far
+    steps: list[tuple[str, Counts]] = []
+    for post in stage.post:
+        operator = post.operator
+        if isinstance(operator, Relu | Activation):
+            steps.append((element_unit(operator), np.bincount(last.reshape(-1), minlength=windows) * channels))
+        elif isinstance(operator, MaxPool2d | AvgPool2d):
+            last, poolings = _pool(operator, last, windows)
+            steps.append(("pooling", poolings * channels))
+        else:
+            raise ModelError(f"stage {stage.name!r}: no timing for a fused {type(operator).__name__}")
+    if (channels, *last.shape) != stage.stream:
+        raise ModelError(f"stage {stage.name!r}: {(channels, *last.shape)} leaves, not {stage.stream}")
+    complete = np.maximum.accumulate(last.reshape(-1))
+    emitted = np.searchsorted(complete, np.arange(windows), side="right")
+    return Finish(tuple(steps), emitted.astype(np.int64))
 
 
-def _post_tables(layer: PlacedLayer) -> tuple[list[int], list[int], list[bool]]:
-    """(activation values, pooling values, completes a pixel) of each window, through the operators in order."""
-    channels, height, width = layer.matrix.out_shape
-    activations, poolings = [0] * (height * width), [0] * (height * width)
-    # the window that completes each pixel of the map so far; a pixel is complete with its last window
-    last = list(range(height * width))
-    for operator in layer.post:
-        if operator.kind == "relu":
-            for window in last:
-                activations[window] += channels
-        elif operator.kind in ("max_pool", "avg_pool"):
-            last, height, width = _pool(operator, last, height, width, poolings, channels)
-        elif operator.kind != "flatten":
-            raise ModelError(f"layer {layer.name!r}: no timing for the operator {operator.kind!r}")
-    if (channels, height, width) != layer.final_shape:
-        raise ModelError(f"layer {layer.name!r}: {(channels, height, width)} leaves, not {layer.final_shape}")
-    completing = set(last)
-    return activations, poolings, [window in completing for window in range(len(activations))]
-
-
-def _pool(
-    operator: PostOperator, last: list[int], height: int, width: int, poolings: list[int], channels: int
-) -> tuple[list[int], int, int]:
-    rows = (height - operator.kernel[0]) // operator.stride[0] + 1
-    columns = (width - operator.kernel[1]) // operator.stride[1] + 1
-    pooled = []
-    for row in range(rows):
-        for column in range(columns):
-            top, left = row * operator.stride[0], column * operator.stride[1]
-            members = [
-                last[y * width + x]
-                for y in range(top, top + operator.kernel[0])
-                for x in range(left, left + operator.kernel[1])
-            ]
-            for window in members:
-                poolings[window] += channels
-            pooled.append(max(members))
-    return pooled, rows, columns
+def _pool(operator: MaxPool2d | AvgPool2d, last: Counts, windows: int) -> tuple[Counts, Counts]:
+    """The windows that complete the pooled pixels, and the values of a channel that each window gives to be pooled."""
+    top, left, bottom, right = padding_of(operator)
+    height, width = last.shape
+    rows = (height + top + bottom - operator.kernel[0]) // operator.stride[0] + 1
+    columns = (width + left + right - operator.kernel[1]) // operator.stride[1] + 1
+    pooled = np.full((rows, columns), -1)
+    poolings = np.zeros(windows, np.int64)
+    for tap_y in range(operator.kernel[0]):
+        y = np.arange(rows) * operator.stride[0] - top + tap_y
+        row_in = (y >= 0) & (y < height)
+        for tap_x in range(operator.kernel[1]):
+            x = np.arange(columns) * operator.stride[1] - left + tap_x
+            column_in = (x >= 0) & (x < width)
+            members = last[np.ix_(y[row_in], x[column_in])]
+            poolings += np.bincount(members.reshape(-1), minlength=windows)
+            place = np.ix_(row_in, column_in)
+            pooled[place] = np.maximum(pooled[place], members)
+    return pooled, poolings

@@ -1,8 +1,9 @@
 """The SimPy environment of the event model: integer picoseconds, plain callbacks, two phases a picosecond.
 
-Phase 1 (SimPy's NORMAL priority): things happen, and requests for arbitrated parts gather. Phase 2 (`GRANT`):
-each part grants what gathered, ties in the order of the requests' keys. Every granted service takes at least 1 ps,
-so that a grant touches nothing else of the same picosecond and no result depends on the order of insertion.
+Phase 1 (SimPy's NORMAL priority): things happen, and requests for arbitrated parts gather; when all has happened,
+shared arrays are granted (`sharing`), and what follows from it happens. Phase 2 (`GRANT`): each part grants what
+gathered, ties in the order of the requests' keys. Every granted service takes at least 1 ps, so that a grant touches
+nothing else of the same picosecond and no result depends on the order of insertion.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from simpy.events import NORMAL, Event, EventPriority
 
 __all__ = ["GRANT", "Kernel"]
 
-GRANT = cast(EventPriority, NORMAL + 1)  # after everything else of the same picosecond
+GRANT = cast(EventPriority, 1 << 60)  # after everything else of the same picosecond
 
 
 class Kernel(simpy.Environment):

@@ -10,12 +10,13 @@ contention where packets enter the mesh; the way down is no link (it has no leng
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 from pillarsim.arch.simulate.kernel import Kernel
 from pillarsim.arch.simulate.ports import Key, Server, Service
 from pillarsim.arch.timing import Timing
 
-__all__ = ["GLOBAL", "Mesh", "route"]
+__all__ = ["GLOBAL", "Mesh", "Way", "packet_services", "route", "ways"]
 
 GLOBAL = -1  # the global buffer as a source or destination; it hangs at router (0, 0)
 _HOP = (("router", "flit"), ("link", "flit"))
@@ -43,12 +44,28 @@ def _router(timing: Timing, tile: int) -> tuple[int, int]:
     return x // timing.router_block[0], y // timing.router_block[1]
 
 
+Way: TypeAlias = tuple[tuple[int, int], tuple[int, int] | int]  # a router, and the next one or the destination
+
+
+def ways(timing: Timing, source: int, destination: int) -> list[Way]:
+    """Return what a packet holds on its way: (router, next router), and (last router, destination) for the way down."""
+    routers = route(timing, source, destination)
+    ends: list[tuple[int, int] | int] = [*routers[1:], destination]
+    return list(zip(routers, ends, strict=True))
+
+
+def packet_services(timing: Timing, bits: int, name: str) -> tuple[Service, Service]:
+    """Return the services of a packet of `bits` from stage `name`: over a link, and down to its destination."""
+    flits = -(-(bits + timing.header_bits) // timing.link_width)
+    return Service(_HOP, name, flits, 1, timing.flit_ps), Service(_DOWN, name, flits, 1, timing.flit_ps)
+
+
 class Mesh:
     """Links are made when the first packet takes them; `sent_flits` and `arrived_flits` are for the books."""
 
     def __init__(self, kernel: Kernel, timing: Timing, make_link: Callable[[tuple[int, int]], Server]) -> None:
         self._kernel, self._timing, self._make_link = kernel, timing, make_link
-        self._links: dict[tuple[tuple[int, int], object], Server] = {}
+        self._links: dict[Way, Server] = {}
         self._paths: dict[tuple[int, int], tuple[Server, ...]] = {}
         self._services: dict[tuple[int, str], tuple[Service, Service]] = {}
         self.sent_flits = self.arrived_flits = 0
@@ -68,22 +85,17 @@ class Mesh:
             path = self._paths[ends] = self._path(*ends)
         services = self._services.get((bits, layer))
         if services is None:
-            flits = -(-(bits + self._timing.header_bits) // self._timing.link_width)
-            step = self._timing.flit_ps
-            services = Service(_HOP, layer, flits, 1, step), Service(_DOWN, layer, flits, 1, step)
-            self._services[bits, layer] = services
+            services = self._services[bits, layer] = packet_services(self._timing, bits, layer)
         self.sent_flits += services[0].amount
         _Packet(self, path, services, key, delivered).go(at_ps)
 
     def _path(self, source: int, destination: int) -> tuple[Server, ...]:
-        routers = route(self._timing, source, destination)
-        ways: list[object] = [*routers[1:], destination]
-        return tuple(self._link(router, way) for router, way in zip(routers, ways, strict=True))
+        return tuple(self._link(way) for way in ways(self._timing, source, destination))
 
-    def _link(self, router: tuple[int, int], way: object) -> Server:
-        if (router, way) not in self._links:
-            self._links[router, way] = self._make_link(router)
-        return self._links[router, way]
+    def _link(self, way: Way) -> Server:
+        if way not in self._links:
+            self._links[way] = self._make_link(way[0])
+        return self._links[way]
 
     @property
     def router_ps(self) -> int:

@@ -1,259 +1,186 @@
-"""The layer pipeline of one run, built from a placement: source, layers with their replicas and buffers, sink."""
+"""The pipeline of one run as SimPy objects, built from a plan: source, stages with replicas and buffers, sink."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
-from math import prod
 
 from pillarsim.arch.errors import ModelError
-from pillarsim.arch.placement import PlacedArray, PlacedLayer, Placement
-from pillarsim.arch.simulate.buffers import PixelRing, TileInput, share_pixels
-from pillarsim.arch.simulate.engine import Engine, EnginePower, WindowEngine, engine_plan
-from pillarsim.arch.simulate.geometry import values_needed, windows_of
-from pillarsim.arch.simulate.layers import Home, LayerStage
+from pillarsim.arch.simulate.buffers import PixelRing, TileInput
+from pillarsim.arch.simulate.engine import Engine, EnginePlan, EnginePower, NoEngine
 from pillarsim.arch.simulate.operation import OperationEngine
 from pillarsim.arch.simulate.parts import Parts
+from pillarsim.arch.simulate.plan import Plan, ReplicaPlan, RingPlan, StagePlan, ring_ends
 from pillarsim.arch.simulate.ports import Service
 from pillarsim.arch.simulate.replicas import Part, Replica
+from pillarsim.arch.simulate.sharing import Desk
 from pillarsim.arch.simulate.source_sink import Border, Sink, Source, half_of_global
+from pillarsim.arch.simulate.stages import Home, StageEnd, step_services
 from pillarsim.arch.simulate.streams import Stream
+from pillarsim.arch.timing import Timing
 from pillarsim.arch.trace import LayerTrace
 
-__all__ = ["LOGIT_BITS", "Pipeline"]
-
-LOGIT_BITS = 32  # bits of an output of the last layer, which has no output codes: a float32
+__all__ = ["Pipeline", "own_step_ps"]
 
 
-@dataclass(frozen=True)
-class _Run:
-    """What every layer of a run needs to be built."""
+class StageRun:
+    """One stage of the pipeline: its replicas, and what is behind them."""
 
-    parts: Parts
-    placement: Placement
-    images: int
-    conversions_per_unit: int
+    def __init__(self, builder: _Builder, plan: StagePlan) -> None:
+        parts, timing = builder.parts, builder.parts.timing
+        self.plan = plan
+        replicas = [builder.plan.replicas[number] for number in plan.replicas]
+        homes = tuple(Home(replica.home, parts.tile(replica.home).units) for replica in replicas)
+        self.end = StageEnd(parts.kernel, parts.mesh, plan, homes, timing)
+        self.replicas = [
+            builder.replica(number, replica, self.end) for number, replica in zip(plan.replicas, replicas, strict=True)
+        ]
 
-
-class LayerRun:
-    """One layer of the pipeline: its inputs in tiles, its replicas, and the stage behind them."""
-
-    def __init__(self, run: _Run, index: int, stream: tuple[int, int, int], sharers: Counter[int]) -> None:
-        layer = run.placement.layers[index]
-        self.layer, self.windows = layer, windows_of(layer, stream)
-        self.total = self.windows.count * run.images
-        sender = run.placement.layers[index - 1].name if index else ""
-        self.inputs = _inputs(run, self, stream, sender, sharers)
-        homes = [_home(layer, replica) for replica in range(len(layer.replicas))]
-        timing = run.parts.timing
-        self.stage = LayerStage(
-            run.parts.kernel,
-            run.parts.mesh,
-            layer.name,
-            self.windows,
-            tuple(_home_parts(run.parts, tile) for tile in homes),
-            (timing.adder, timing.activation, timing.pooling),
-            layer.matrix.weight.shape[1] * len(layer.row_blocks),
-        )
-        self.engines: list[Engine] = []
-        self.powers: list[EnginePower] = []
-        self.replicas = [self._replica(run, index, number, home) for number, home in enumerate(homes)]
-
-    def _replica(self, run: _Run, index: int, number: int, home: int) -> Replica:
-        layer, parts = self.layer, run.parts
-        arrays = layer.replicas[number]
-        tiles = sorted({array.tile for array in arrays})
-        power = EnginePower(*parts.engine_trackers(len(arrays)), [parts.tile(tile).digital for tile in tiles])
-        replica = Replica(
-            parts.kernel,
-            (index, number, len(layer.replicas)),
-            self.windows,
-            self.total,
-            [self._part(run, number, tile, home) for tile in tiles],
-            [power.arrays, power.converters, *power.digital],
-            self.stage.partials,
-        )
-        plan = engine_plan(layer, number, parts.timing, run.conversions_per_unit)
-        ends = (replica.arrays_free, replica.converted)
-        replica.engine = (
-            OperationEngine(parts.kernel, plan, power, *ends, parts.ledger)
-            if parts.detail == "operation"
-            else WindowEngine(parts.kernel, plan, power, *ends)
-        )
-        for part in replica.parts:
-            part.source.on_arrival.append(replica.try_fetch)
-        self.engines.append(replica.engine)
-        self.powers.append(power)
-        return replica
-
-    def _part(self, run: _Run, number: int, tile: int, home: int) -> Part:
-        layer, timing, parts = self.layer, run.parts.timing, run.parts.tile(tile)
-        arrays = [array for array in layer.replicas[number] if array.tile == tile]
-        bits = _input_bits(layer, arrays)
-        port, bus = timing.buffer, timing.bus
-        readers = _readers(layer, tile)
-        return Part(
-            tile=tile,
-            source=self.inputs[tile],
-            reader=readers.index(number),
-            port=parts.port,
-            bus=parts.bus,
-            fetch=Service((("buffer", "read"),), layer.name, port.accesses(bits), 1, port.access_ps),
-            transfer=Service((("bus", "transfer"),), layer.name, bus.accesses(bits), 1, bus.access_ps),
-            fetch_bits=bits,
-            partial_bits=0 if tile == home else timing.partial_sum_bits * _outputs(layer, arrays),
-        )
-
-    def trace(self) -> LayerTrace:
-        """Return what the layer did."""
+    def trace(self, timing: Timing) -> LayerTrace:
+        """Return what the stage did."""
         starts = [replica.first_start_ps for replica in self.replicas if replica.first_start_ps is not None]
+        windows = sum(replica.windows for replica in self.replicas)
+        digital = windows * own_step_ps(self.plan, timing)
         return LayerTrace(
-            name=self.layer.name,
-            windows=sum(replica.windows for replica in self.replicas),
+            name=self.plan.name,
+            windows=windows,
             first_start_ps=min(starts),
-            last_end_ps=self.stage.last_end_ps,
-            busy_ps=sum(replica.busy_ps for replica in self.replicas),
+            last_end_ps=self.end.last_end_ps,
+            busy_ps=sum(replica.busy_ps for replica in self.replicas) if self.plan.layers else digital,
             stalled_ps=sum(replica.stalled_ps for replica in self.replicas),
         )
 
 
-class Pipeline:
-    """All layers between source and sink; `start` offers the first row."""
+class _Builder:
+    """What the parts of a pipeline are made from."""
 
-    def __init__(
-        self,
-        parts: Parts,
-        placement: Placement,
-        images: int,
-        conversions_per_unit: int,
-        finished: Callable[[int, int], None],
-    ) -> None:
-        run = _Run(parts, placement, images, conversions_per_unit)
-        sharers = Counter(tile for layer in placement.layers for tile in _tiles(layer))
-        if max(sharers) >= min(placement.tiles, prod(parts.timing.grid)):
-            raise ModelError(f"tile {max(sharers)} is in use, but the chip has {placement.tiles}")
-        streams = [placement.input_shape, *(layer.final_shape for layer in placement.layers)]
-        self.layers = [LayerRun(run, index, streams[index], sharers) for index in range(len(placement.layers))]
-        self.sink = _sink(run, streams[-1], finished)
-        targets: list[list[TileInput]] = [list(layer.inputs.values()) for layer in self.layers]
-        for index, layer in enumerate(self.layers):
-            last = layer is self.layers[-1]
-            layer.stage.stream = Stream(index, [self.sink] if last else targets[index + 1])
-        self.source = _source(run, Stream(-1, targets[0]))
-        pumps = [self.source.pump, *(layer.stage.pump for layer in self.layers)]
-        for pump, inputs in zip(pumps, targets, strict=False):
-            for target in inputs:
-                target.on_credit = pump
-        self.sink.on_credit = pumps[-1]
-        self._images = images
+    def __init__(self, parts: Parts, plan: Plan, images: int) -> None:
+        self.parts, self.plan, self.images = parts, plan, images
+        self.trackers = [parts.array_trackers(made.arrays) for made in plan.sets]
+        self.desk = Desk(parts.kernel, [replica.rivals for replica in plan.replicas])
+        self.inputs = [self._input(number, ring) for number, ring in enumerate(plan.rings)]
+
+    def _input(self, number: int, ring: RingPlan) -> TileInput:
+        timing, stages = self.parts.timing, self.plan.stages
+        name = stages[ring.stage].name
+        keep = ring_ends(self.plan, ring, self.images)
+        return TileInput(
+            self.parts.kernel,
+            self.parts.mesh,
+            self.parts.tile(ring.tile).port,
+            (ring.tile, number),
+            PixelRing(ring.capacity, keep),
+            ring.pixel_bits,
+            partial(_write, timing, name),
+            stages[ring.source].name if ring.source >= 0 else "",
+        )
+
+    def replica(self, number: int, plan: ReplicaPlan, end: StageEnd) -> Replica:
+        """Return a replica with its engine, known to the rings that it reads."""
+        parts, stage = self.parts, self.plan.stages[plan.stage]
+        trackers = [self.trackers[one] for one in plan.sets]
+        digital = [parts.tile(tile).digital for tile in plan.tiles]
+        power = EnginePower([arrays for arrays, _ in trackers], [converters for _, converters in trackers], digital)
+        replica = Replica(
+            parts.kernel,
+            plan,
+            (number, len(stage.replicas), stage.windows),
+            [self.plan.rings[part.ring].fields for part in plan.parts],
+            stage.windows * self.images,
+            [self._part(plan, place, stage.name) for place in range(len(plan.parts))],
+            power.needed,
+            self.desk,
+            end.partials,
+        )
+        replica.engine = self._engine(plan, stage, power, replica)
+        for part in replica.parts:
+            part.source.on_arrival.append(replica.try_fetch)
+        return replica
+
+    def _engine(self, plan: ReplicaPlan, stage: StagePlan, power: EnginePower, replica: Replica) -> Engine:
+        parts = self.parts
+        ends = (replica.arrays_free, replica.converted)
+        if not plan.arrays:
+            return NoEngine(parts.kernel, *ends)
+        engine = EnginePlan(stage.name, stage.layers, plan.arrays, plan.groups, plan.chunks, parts.timing)
+        return OperationEngine(parts.kernel, engine, power, *ends, parts.ledger, parts.holding(plan.sets))
+
+    def _part(self, plan: ReplicaPlan, place: int, name: str) -> Part:
+        part, timing = plan.parts[place], self.parts.timing
+        port, bus = timing.buffer, timing.bus
+        at = self.parts.tile(part.tile)
+        fetches = {
+            bits: (
+                Service((("buffer", "read"),), name, port.accesses(bits), 1, port.access_ps),
+                Service((("bus", "transfer"),), name, bus.accesses(bits), 1, bus.access_ps),
+            )
+            for bits in set(part.fetch_bits.tolist())
+        }
+        return Part(part, self.inputs[part.ring], at.port, at.bus, fetches)
+
+
+class Pipeline:
+    """All stages between source and sink; `start` offers the first row."""
+
+    def __init__(self, parts: Parts, plan: Plan, images: int, finished: Callable[[int, int], None]) -> None:
+        builder = _Builder(parts, plan, images)
+        self.plan, self.inputs, self._images = plan, builder.inputs, images
+        self.stages = [StageRun(builder, stage) for stage in plan.stages]
+        self.sink = _sink(parts, plan, finished)
+        for number, stage in enumerate(self.stages):
+            targets = [builder.inputs[place] for place in stage.plan.targets]
+            last = stage is self.stages[-1]
+            stage.end.stream = Stream(number, [*targets, self.sink] if last else targets)
+            for target in targets:
+                target.on_credit = stage.end.pump
+        self.sink.on_credit = self.stages[-1].end.pump
+        self.source = self._source(parts)
+
+    def _source(self, parts: Parts) -> Source:
+        rows, pixels, bits = self.plan.rows
+        targets = [self.inputs[place] for place in self.plan.targets]
+        border = Border(parts.timing, parts.off_chip, parts.global_buffer, bits)
+        capacity = half_of_global(parts.timing, "a row of the input", bits)
+        source = Source(parts.kernel, border, capacity, rows * self._images, pixels, Stream(-1, targets))
+        for target in targets:
+            target.on_credit = source.pump
+        return source
 
     def start(self) -> None:
         """Offer the first row; windows that need nothing but padding start by themselves."""
         self.source.offer()
-        for layer in self.layers:
-            for replica in layer.replicas:
+        for stage in self.stages:
+            for replica in stage.replicas:
                 replica.try_fetch()
 
     def check(self, mesh_flits: tuple[int, int]) -> None:
         """Raise ModelError unless every window was done and every flit sent arrived."""
-        for layer in self.layers:
-            if layer.stage.completed != layer.total:
-                raise ModelError(
-                    f"layer {layer.layer.name!r} stopped after {layer.stage.completed} of {layer.total} windows"
-                )
-            for tile, target in layer.inputs.items():
-                ring = target.ring
-                if not ring.taken == ring.arrived == ring.freed == layer.windows.pixels * self._images:
-                    raise ModelError(f"layer {layer.layer.name!r} in tile {tile}: pixels were lost")
+        for stage in self.stages:
+            total = stage.plan.windows * self._images
+            if stage.end.completed != total:
+                raise ModelError(f"layer {stage.plan.name!r} stopped after {stage.end.completed} of {total} windows")
+        for target, ring in zip(self.inputs, self.plan.rings, strict=True):
+            held, pixels = target.ring, ring.fields.pixels * self._images
+            if not held.taken == held.arrived == held.freed == pixels:
+                raise ModelError(f"layer {self.plan.stages[ring.stage].name!r} in tile {ring.tile}: pixels were lost")
         if mesh_flits[0] != mesh_flits[1]:
             raise ModelError(f"mesh: {mesh_flits[0]} flits were sent and {mesh_flits[1]} arrived")
 
 
-def _tiles(layer: PlacedLayer) -> set[int]:
-    return {array.tile for replica in layer.replicas for array in replica}
+def own_step_ps(plan: StagePlan, timing: Timing) -> int:
+    """Time of a window in the units of a digital stage's own operator."""
+    services = step_services(plan, timing)[: plan.own_steps]
+    return sum(service.total_ps for by_amount in services for service in by_amount.values())
 
 
-def _readers(layer: PlacedLayer, tile: int) -> list[int]:
-    """The replicas with arrays in a tile."""
-    return [number for number, arrays in enumerate(layer.replicas) if any(array.tile == tile for array in arrays)]
+def _write(timing: Timing, name: str, bits: int) -> Service:
+    port = timing.buffer
+    return Service((("buffer", "write"),), name, port.accesses(bits), 1, port.access_ps)
 
 
-def _home(layer: PlacedLayer, replica: int) -> int:
-    """The tile where a replica's windows are finished (see `layers`)."""
-    pooled = any(operator.kind in ("max_pool", "avg_pool") for operator in layer.post)
-    counts = Counter(array.tile for array in layer.replicas[0 if pooled else replica])
-    return min(counts, key=lambda tile: (-counts[tile], tile))
-
-
-def _home_parts(parts: Parts, tile: int) -> Home:
-    at = parts.tile(tile)
-    return Home(tile, at.adder, at.activation, at.pooling)
-
-
-def _input_bits(layer: PlacedLayer, arrays: list[PlacedArray]) -> int:
-    """Bits of a window's inputs that go to some arrays, rows that they share once."""
-    blocks = [layer.row_blocks[number] for number in {array.row_block for array in arrays}]
-    return sum(block.stop - block.start for block in blocks) * layer.matrix.input.bits
-
-
-def _outputs(layer: PlacedLayer, arrays: list[PlacedArray]) -> int:
-    """Different outputs that some arrays hold a slice of."""
-    held: set[int] = set()
-    for array in arrays:
-        held.update(range(array.units[0] // layer.slices, -(-array.units[1] // layer.slices)))
-    return len(held)
-
-
-def _inputs(
-    run: _Run, at: LayerRun, stream: tuple[int, int, int], sender: str, sharers: Counter[int]
-) -> dict[int, TileInput]:
-    """The layer's share of the buffer of each of its tiles."""
-    timing, layer, windows = run.parts.timing, at.layer, at.windows
-    made = {}
-    for tile in sorted(_tiles(layer)):
-        arrays = [array for replica in layer.replicas for array in replica if array.tile == tile]
-        pixel_bits = [values * layer.matrix.input.bits for values in values_needed(layer, stream, arrays)]
-        size, least = timing.buffer.size_bits, windows.span + windows.row
-        capacity = share_pixels(layer.name, tile, size, sharers[tile], pixel_bits, least)
-        end = run.images * windows.pixels
-        keep = [windows.keep_from(first) if first < at.total else end for first in _readers(layer, tile)]
-        made[tile] = TileInput(
-            run.parts.kernel,
-            run.parts.mesh,
-            run.parts.tile(tile).port,
-            tile,
-            PixelRing(capacity, keep),
-            pixel_bits,
-            partial(_write, run, layer.name),
-            sender,
-        )
-    return made
-
-
-def _write(run: _Run, layer: str, bits: int) -> Service:
-    port = run.parts.timing.buffer
-    return Service((("buffer", "write"),), layer, port.accesses(bits), 1, port.access_ps)
-
-
-def _source(run: _Run, stream: Stream) -> Source:
-    channels, height, width = run.placement.input_shape
-    bits = channels * width * run.placement.layers[0].matrix.input.bits
-    border = Border(run.parts.timing, run.parts.off_chip, run.parts.global_buffer, bits)
-    capacity = half_of_global(run.parts.timing, "a row of the input", bits)
-    return Source(run.parts.kernel, border, capacity, height * run.images, width, stream)
-
-
-def _sink(run: _Run, shape: tuple[int, int, int], finished: Callable[[int, int], None]) -> Sink:
-    last = run.placement.layers[-1]
-    bits = shape[0] * output_bits(last)
-    border = Border(run.parts.timing, run.parts.off_chip, run.parts.global_buffer, bits)
-    ring = PixelRing(half_of_global(run.parts.timing, "an output pixel", bits), [0])
-    place = (len(run.placement.layers), last.name, shape[1] * shape[2], bits)
-    return Sink(run.parts.kernel, run.parts.mesh, border, ring, place, finished)
-
-
-def output_bits(layer: PlacedLayer) -> int:
-    """Bits of one output value of a layer."""
-    return LOGIT_BITS if layer.matrix.output is None else layer.matrix.output.bits
+def _sink(parts: Parts, plan: Plan, finished: Callable[[int, int], None]) -> Sink:
+    last = plan.stages[-1]
+    border = Border(parts.timing, parts.off_chip, parts.global_buffer, last.out_bits)
+    ring = PixelRing(half_of_global(parts.timing, "an output pixel", last.out_bits), [0])
+    place = (len(plan.stages), len(plan.rings), last.name, last.pixels, last.out_bits)
+    return Sink(parts.kernel, parts.mesh, border, ring, place, finished)

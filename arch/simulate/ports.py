@@ -1,13 +1,13 @@
 """Arbitrated parts: ports, buses, links and digital units, first come first served.
 
-Requests of the same picosecond are served in the order of their keys, (layer, kind, replica, sequence, tile).
-`Server` keeps busy-until times and answers with future timestamps; `SteppedServer` makes every access, word or flit
-an event and queues for real. Both grant at the end of the picosecond (see `kernel`) and give the same times.
+Requests of the same picosecond are served in the order of their keys, (stage, kind, replica, sequence, ring).
+A sequence is a window's, a pixel's or a row's number over all images; a ring is what it goes to or comes from.
+Every access, word or flit is an event, and requests queue for real; the compiled engine knows the times of a grant at
+once (`fast.requests`). Grants come at the end of the picosecond (see `kernel`).
 """
 
 from __future__ import annotations
 
-import heapq
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ from pillarsim.arch.ledger import Ledger
 from pillarsim.arch.simulate.kernel import GRANT, Kernel
 from pillarsim.arch.simulate.power import PowerTracker
 
-__all__ = ["Key", "OnTime", "Server", "Service", "SteppedServer", "make_server"]
+__all__ = ["Key", "OnTime", "Server", "Service"]
 
 Key: TypeAlias = tuple[int, int, int, int, int]
 OnTime: TypeAlias = Callable[[int], None]
@@ -52,17 +52,18 @@ Job: TypeAlias = tuple[Key, Service, OnTime | None, OnTime | None]
 
 
 class Server:
-    """`ports` equal servers with one queue; what a request does later is known at its grant."""
+    """`ports` equal servers with one queue; every step of a service is an event."""
 
     def __init__(self, kernel: Kernel, ledger: Ledger, power: PowerTracker | None, ports: int = 1) -> None:
         self._kernel, self._ledger, self._power = kernel, ledger, power
         self._gathering: dict[int, list[Job]] = {}
-        self._free = [0] * ports
+        self._waiting: deque[Job] = deque()
+        self._idle = ports
 
     def request(self, at_ps: int, service: Service, key: Key, head: OnTime | None, tail: OnTime | None) -> None:
         """Ask at `at_ps` (now or later) for `service`; `head` gets the end of its first step, `tail` of its last.
 
-        They are called at that time or earlier, with the time. A service of no duration is never queued.
+        They are called at that time. A service of no duration is never queued.
         """
         if service.total_ps == 0:
             service.record(self._ledger, service.amount, 0)
@@ -78,38 +79,8 @@ class Server:
         else:
             jobs.append((key, service, head, tail))
 
-    def _gathered(self, at_ps: int) -> list[Job]:
-        jobs = self._gathering.pop(at_ps)
-        if len(jobs) > 1:
-            jobs.sort(key=_key)
-        return jobs
-
     def _grant(self, event: Event) -> None:
-        at_ps: int = event._value
-        for _, service, head, tail in self._gathered(at_ps):
-            start = max(at_ps, self._free[0])
-            if self._power is not None:
-                start = self._power.ready(start)
-                self._power.use(start, start + service.total_ps)
-            end = start + service.total_ps
-            heapq.heapreplace(self._free, end)
-            service.record(self._ledger, service.amount, service.total_ps)
-            if head is not None:
-                head(start + service.step_ps)
-            if tail is not None:
-                tail(end)
-
-
-class SteppedServer(Server):
-    """The same part with one event a step and a queue of waiting requests; the reference for `Server`."""
-
-    def __init__(self, kernel: Kernel, ledger: Ledger, power: PowerTracker | None, ports: int = 1) -> None:
-        super().__init__(kernel, ledger, power, ports)
-        self._waiting: deque[Job] = deque()
-        self._idle = ports
-
-    def _grant(self, event: Event) -> None:
-        self._waiting.extend(self._gathered(event._value))
+        self._waiting.extend(sorted(self._gathering.pop(event._value), key=lambda job: job[0]))
         self._start()
 
     def _start(self) -> None:
@@ -148,12 +119,3 @@ class SteppedServer(Server):
         if tail is not None:
             tail(now)
         self._start()
-
-
-def _key(job: Job) -> Key:
-    return job[0]
-
-
-def make_server(detail: str, kernel: Kernel, ledger: Ledger, power: PowerTracker | None, ports: int = 1) -> Server:
-    """Return the server of a detail, "window" or "operation"."""
-    return (SteppedServer if detail == "operation" else Server)(kernel, ledger, power, ports)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from pillarsim.arch.errors import ModelError
 from pillarsim.arch.trace import StateTimes
@@ -24,6 +24,15 @@ class PowerTracker:
         self.gated, self.after_ps, self.wake_ps = gated, after_ps, wake_ps
         self.active_ps = self.gated_ps = self.wakes = 0
         self._end = self._held = self._awake = self._open = 0
+
+    @classmethod
+    def of(cls, row: Sequence[int], after_ps: int, wake_ps: int) -> PowerTracker:
+        """The tracker of a row of the compiled engine's table."""
+        gated, end, held, awake, active, gated_ps, wakes = (int(value) for value in row)
+        made = cls(bool(gated), after_ps, wake_ps)
+        made._end, made._held, made._awake = end, held, awake
+        made.active_ps, made.gated_ps, made.wakes = active, gated_ps, wakes
+        return made
 
     def ready(self, time_ps: int) -> int:
         """Return when a use wanted at `time_ps` can start, waking the unit if it is gated."""

@@ -1,4 +1,4 @@
-"""Stream images through the layer pipeline: when things happen and how often."""
+"""Stream images through the pipeline of stages: when things happen and how often."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 from pillarsim.arch.errors import InputError, ModelError
 from pillarsim.arch.ledger import Ledger
-from pillarsim.arch.placement import PlacedArray, PlacedLayer, Placement
+from pillarsim.arch.placement import Placement
+from pillarsim.arch.simulate.fast.engine import FastRun
 from pillarsim.arch.simulate.kernel import Kernel
-from pillarsim.arch.simulate.parts import Parts
-from pillarsim.arch.simulate.pipeline import LayerRun, Pipeline
+from pillarsim.arch.simulate.parts import Groups, Parts, chip_states
+from pillarsim.arch.simulate.pipeline import Pipeline
+from pillarsim.arch.simulate.plan import Plan, make_plan
 from pillarsim.arch.timing import Timing
-from pillarsim.arch.trace import Trace
+from pillarsim.arch.trace import LayerTrace, Trace
 
 if TYPE_CHECKING:
     from pillarsim.arch.chip import Idle
@@ -33,76 +35,111 @@ def simulate(
     arrays_per_tile: int,
     conversions_per_unit: int = 1,
     progress: Callable[[int], None] | None = None,
+    skip: bool = True,
 ) -> Trace:
-    """Stream `images` images through `placement` without pause and return times, counts and power states.
+    """Stream `images` images through the stages of `placement` without pause; return times, counts and power states.
 
     placement.tiles and arrays_per_tile say how many units the chip has, used or not. conversions_per_unit is 2 where
     the columns of a differential pair are converted apart. `progress` is called with the number of finished images.
-    Both details return the same Trace but for `detail`, `events`, `cpu_s` and `wall_s`.
+    Both details return the same Trace but for `detail`, `skipped`, `events`, `cpu_s` and `wall_s`. `skip`: detail
+    `window` does not simulate images one by one once the pipeline repeats itself, which changes no time and no count
+    (`fast.steady`). cpu_s and wall_s leave out loading, and the first time making, compiled code.
 
-    Raises FitError where a buffer cannot hold what one window needs, InputError for an unknown detail or no image,
-    ModelError where a conservation law fails.
+    Raises FitError where a buffer cannot hold what its stages need, InputError for an unknown detail, no image or a
+    unit that the chip lacks, ModelError where a conservation law fails.
     """
     if detail not in DETAILS:
         raise InputError(f"detail: expected {' or '.join(map(repr, DETAILS))}, found {detail!r}")
     if images < 1:
         raise InputError(f"images: expected at least 1, found {images}")
     cpu, wall = time.process_time(), time.perf_counter()
-    finished: dict[int, int] = {}
-
-    def finish(image: int, time_ps: int) -> None:
-        finished[image] = time_ps
-        if progress is not None:
-            progress(len(finished))
-
-    kernel = Kernel()
-    parts = Parts(kernel, timing, idle, detail)
-    pipeline = Pipeline(parts, placement, images, conversions_per_unit, finish)
-    pipeline.start()
-    kernel.run()
-    pipeline.check((parts.mesh.sent_flits, parts.mesh.arrived_flits))
-    if len(finished) != images:
-        raise ModelError(f"{len(finished)} of {images} images left the chip")
-    for layer in pipeline.layers:
-        _settle(layer, parts.ledger, timing.partial_sum_bits)
-    span_ps = kernel.time_ps
+    plan = make_plan(placement, timing, conversions_per_unit)
+    made: FastRun | SteppedRun
+    if detail == "window":
+        made = FastRun(plan, timing, idle, images, skip)
+        cpu, wall = cpu + made.loading_s[0], wall + made.loading_s[1]
+    else:
+        made = SteppedRun(plan, timing, idle, images)
+    made.run(progress)
+    span_ps = made.span_ps
     return Trace(
         detail=detail,
         images=images,
-        finished_ps=tuple(finished[image] for image in range(images)),
+        finished_ps=made.finished_ps(),
         span_ps=span_ps,
-        ledger=parts.ledger,
-        states=parts.states(placement.tiles, arrays_per_tile, span_ps),
-        layers=tuple(layer.trace() for layer in pipeline.layers),
-        events=kernel.processed(),
+        ledger=_without_zeros(made.ledger()),
+        states=chip_states(timing, idle, made.groups(), placement.tiles, arrays_per_tile, span_ps),
+        layers=made.layers(),
+        events=made.events,
+        skipped=made.skipped,
         cpu_s=time.process_time() - cpu,
         wall_s=time.perf_counter() - wall,
     )
 
 
-def _settle(layer: LayerRun, ledger: Ledger, partial_sum_bits: int) -> None:
-    """Enter what follows from the number of windows: engines in closed form, registers, busy time."""
-    name, placed = layer.layer.name, layer.layer
-    for engine, power, replica in zip(layer.engines, layer.powers, layer.replicas, strict=True):
-        engine.settle(ledger)
-        arrays = placed.replicas[replica.index]
-        ledger.busy("array", name, power.arrays.active_ps * len(arrays))
-        ledger.busy("converter", name, power.converters.active_ps * len(arrays))
-        for role, bits in (
-            ("input_register", sum(input_bits(placed, array) for array in arrays)),
-            ("output_register", sum(outputs_of(placed, array) for array in arrays) * partial_sum_bits),
-        ):
-            ledger.add(role, "write", name, replica.windows * bits)
-            ledger.add(role, "read", name, replica.windows * bits)
+class SteppedRun:
+    """One run in detail `operation`."""
+
+    skipped = 0
+
+    def __init__(self, plan: Plan, timing: Timing, idle: Idle, images: int) -> None:
+        self._images, self._timing = images, timing
+        self._kernel = Kernel()
+        self._parts = Parts(self._kernel, timing, idle)
+        self._finished: dict[int, int] = {}
+        self._progress: Callable[[int], None] | None = None
+        self._pipeline = Pipeline(self._parts, plan, images, self._finish)
+
+    def _finish(self, image: int, time_ps: int) -> None:
+        self._finished[image] = time_ps
+        if self._progress is not None:
+            self._progress(len(self._finished))
+
+    def run(self, progress: Callable[[int], None] | None) -> None:
+        """Process every event. Raises ModelError unless all that was sent arrived."""
+        self._progress = progress
+        self._pipeline.start()
+        self._kernel.run()
+        self._pipeline.check((self._parts.mesh.sent_flits, self._parts.mesh.arrived_flits))
+
+    @property
+    def events(self) -> int:
+        """Events processed."""
+        return self._kernel.processed()
+
+    @property
+    def span_ps(self) -> int:
+        """The time of the last event."""
+        return self._kernel.time_ps
+
+    def finished_ps(self) -> tuple[int, ...]:
+        """When each image's last output left the chip. Raises ModelError if one did not."""
+        if len(self._finished) != self._images:
+            raise ModelError(f"{len(self._finished)} of {self._images} images left the chip")
+        return tuple(self._finished[image] for image in range(self._images))
+
+    def groups(self) -> Groups:
+        """Power trackers by group, with the units that each stands for."""
+        return self._parts.groups()
+
+    def ledger(self) -> Ledger:
+        """All counts and busy times."""
+        ledger = self._parts.ledger
+        for stage in self._pipeline.stages:
+            for replica in stage.replicas:
+                for role, bits in zip(("input_register", "output_register"), replica.plan.register_bits, strict=True):
+                    for action in ("write", "read"):
+                        ledger.add(role, action, stage.plan.name, replica.windows * bits)
+        return ledger
+
+    def layers(self) -> tuple[LayerTrace, ...]:
+        """What each stage did."""
+        return tuple(stage.trace(self._timing) for stage in self._pipeline.stages)
 
 
-def input_bits(layer: PlacedLayer, array: PlacedArray) -> int:
-    """Bits of a window's inputs in the input register beside one array."""
-    block = layer.row_blocks[array.row_block]
-    return (block.stop - block.start) * layer.matrix.input.bits
-
-
-def outputs_of(layer: PlacedLayer, array: PlacedArray) -> int:
-    """Outputs of which one array holds a slice: partial sums in the output register beside it."""
-    first, last = array.units
-    return -(-last // layer.slices) - first // layer.slices
+def _without_zeros(ledger: Ledger) -> Ledger:
+    """Nothing done is no entry."""
+    made = Ledger()
+    made.counts.update((place, count) for place, count in sorted(ledger.counts.items()) if count)
+    made.busy_ps.update((place, time_ps) for place, time_ps in sorted(ledger.busy_ps.items()) if time_ps)
+    return made

@@ -20,7 +20,7 @@ from pillarsim.arch.simulate.ports import Key, Server, Service
 from pillarsim.arch.simulate.streams import Stream
 from pillarsim.arch.timing import Timing
 
-__all__ = ["Border", "Sink", "Source", "half_of_global"]
+__all__ = ["Border", "Sink", "Source", "border_services", "half_of_global"]
 
 _PS = 10**12  # picoseconds in a second
 
@@ -36,17 +36,25 @@ def half_of_global(timing: Timing, what: str, bits: int) -> int:
     return half // bits
 
 
+def border_services(timing: Timing, bits: int) -> tuple[Service, Service, Service]:
+    """Return the services of pieces of `bits`: over the link, into the global buffer, out of it."""
+    move_ps = -(-bits * _PS // round(timing.off_chip_bits_per_s))
+    port = timing.global_buffer
+    accesses = port.accesses(bits)
+    return (
+        Service((("off_chip", "bit"),), "", bits, bits, move_ps),
+        Service((("global_buffer", "write"),), "", accesses, 1, port.access_ps),
+        Service((("global_buffer", "read"),), "", accesses, 1, port.access_ps),
+    )
+
+
 class Border:
     """The link and the global buffer, with the services of pieces of one size."""
 
     def __init__(self, timing: Timing, link: Server, buffer: Server, bits: int) -> None:
         self.link, self.buffer = link, buffer
         self.latency_ps = timing.off_chip_latency_ps
-        move_ps = -(-bits * _PS // round(timing.off_chip_bits_per_s))
-        self.move = Service((("off_chip", "bit"),), "", bits, bits, move_ps)
-        port, accesses = timing.global_buffer, timing.global_buffer.accesses(bits)
-        self.write = Service((("global_buffer", "write"),), "", accesses, 1, port.access_ps)
-        self.read = Service((("global_buffer", "read"),), "", accesses, 1, port.access_ps)
+        self.move, self.write, self.read = border_services(timing, bits)
 
 
 class Source:
@@ -89,7 +97,7 @@ class Source:
         self.pump()
 
     def pump(self) -> None:
-        """Read stored rows for which every tile of the first layer has room, and send them."""
+        """Read stored rows for which every ring that takes the input has room, and send them."""
         while self._sent < self._written:
             first = self._stream.take(self._row_pixels)
             if first is None:
@@ -109,7 +117,7 @@ class Source:
 
 
 class Sink:
-    """Takes the last layer's pixels out; an image is finished when its last pixel has left the chip."""
+    """Takes the last stage's pixels out; an image is finished when its last pixel has left the chip."""
 
     def __init__(
         self,
@@ -117,13 +125,13 @@ class Sink:
         mesh: Mesh,
         border: Border,
         ring: PixelRing,
-        place: tuple[int, str, int, int],
+        place: tuple[int, int, str, int, int],
         finished: Callable[[int, int], None],
     ) -> None:
-        """`place`: (index after the last layer, the last layer's name, pixels an image, bits a pixel);
-        `finished(image, time)`."""
+        """`place`: (number after the last stage, number after the last ring, the last stage's name, pixels an image,
+        bits a pixel); `finished(image, time)`."""
         self._kernel, self._mesh, self._border, self.ring = kernel, mesh, border, ring
-        self._layer, self._sender, self._pixels, self._bits = place
+        self._stage, self._ring, self._sender, self._pixels, self._bits = place
         self._finished = finished
         self._left: dict[int, int] = {}
         self.on_credit: Callable[[], None] = lambda: None
@@ -132,19 +140,19 @@ class Sink:
     def deliver(self, at_ps: int, source: int, first: int, count: int, key: Key) -> None:
         """Bring one pixel from tile `source` to the global buffer and out."""
         way = partial(self._write, first)
-        self._mesh.send(at_ps, (source, GLOBAL), self._bits * count, self._sender, (*key[:4], GLOBAL), way)
+        self._mesh.send(at_ps, (source, GLOBAL), self._bits * count, self._sender, (*key[:4], self._ring), way)
 
     def _write(self, pixel: int, time_ps: int) -> None:
-        border, key = self._border, (self._layer, 0, 0, pixel, 0)
+        border, key = self._border, (self._stage, 0, 0, pixel, 0)
         border.buffer.request(time_ps, border.write, key, None, partial(self._read, pixel))
 
     def _read(self, pixel: int, time_ps: int) -> None:
-        border, key = self._border, (self._layer, 1, 0, pixel, 0)
+        border, key = self._border, (self._stage, 1, 0, pixel, 0)
         border.buffer.request(time_ps, border.read, key, None, partial(self._send, pixel))
 
     def _send(self, pixel: int, time_ps: int) -> None:
         self._kernel.at(time_ps, self._release)
-        border, key = self._border, (self._layer, 0, 0, pixel, 0)
+        border, key = self._border, (self._stage, 0, 0, pixel, 0)
         border.link.request(time_ps, border.move, key, None, partial(self._leave, pixel))
 
     def _release(self, _: Event) -> None:

@@ -14,7 +14,7 @@ PIXELS = 2  # kind of requests for links, after partial sums
 
 
 class Target(Protocol):
-    """Where pixels go: a layer's share of a tile's buffer, or the way out of the chip."""
+    """Where pixels go: an input's share of a tile's buffer, or the way out of the chip."""
 
     @property
     def ring(self) -> PixelRing:
@@ -25,10 +25,10 @@ class Target(Protocol):
 
 
 class Stream:
-    """A producer's output; `layer` is the producer's index (-1 for the source), the first part of its keys."""
+    """A producer's output; `stage` is the producer's number (-1 for the source), the first part of its keys."""
 
-    def __init__(self, layer: int, targets: Sequence[Target]) -> None:
-        self._layer, self._targets = layer, targets
+    def __init__(self, stage: int, targets: Sequence[Target]) -> None:
+        self._stage, self._targets = stage, targets
         self.sent = 0
 
     def take(self, count: int) -> int | None:
@@ -44,6 +44,6 @@ class Stream:
 
     def dispatch(self, at_ps: int, source: int, first: int, count: int) -> None:
         """Send pixels that have credits from tile `source` (or GLOBAL) to every target, at `at_ps`."""
-        key = (self._layer, PIXELS, 0, first, 0)
+        key = (self._stage, PIXELS, 0, first, 0)
         for target in self._targets:
             target.deliver(at_ps, source, first, count, key)

@@ -15,11 +15,13 @@ from pillarsim.arch.errors import InputError, nearest
 # command -> one line of help; the module pillarsim.cli.<command> exports `command`
 COMMANDS = {
     "run": "Run a trained network on a chip: accuracy, latency, energy, leakage and area.",
+    "map": "Show where a network sits on a chip: arrays, copies, times, traffic, floor plan.",
     "show": "Print a chip as a tree: area, leakage, peak power, every number with its source.",
     "check": "Validate a chip file.",
     "array": "Solve array circuits, planar or vertical, from case files.",
     "leakage": "Leakage, read margin and disturb of an array against layers, size, voltage and scheme.",
     "device": "List, show and sample device cards, and fit them to measurements.",
+    "workload": "List and show networks, and fetch public datasets.",
     "reproduce": "Show a paper's claims beside what is simulated.",
     "init": "Write a commented starter chip file.",
     "schema": "Print the JSON Schema of chip files.",

@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Literal
 
 import click
 
+from pillarsim.arch.errors import InputError
 from pillarsim.cli.options import cores, data_dir_option, json_option, seed_option, set_option, threads_option
 
-if TYPE_CHECKING:
-    from pillarsim.job import RunOptions
-
-DETAILS = ("window", "operation")
 DEFAULT_CHIP = "hfox_planar_128"
 DEFAULT_WORKLOAD = "mnist-lenet5"
 
 
 @click.command()
 @click.argument("chip", default=DEFAULT_CHIP)
-@click.option("--workload", default=DEFAULT_WORKLOAD, show_default=True, metavar="NAME|FILE", help="Trained network.")
+@click.option(
+    "--workload", default=DEFAULT_WORKLOAD, show_default=True, metavar="NAME|FILE", help="Network: .yaml, .onnx, .pt2."
+)
 @set_option
 @click.option(
     "--samples",
-    default="1000",
-    show_default=True,
     metavar="N|all",
-    help="Test images for the values; 0: none.",
+    help="Inputs for the values; 0: none [default: 1000 of a trained network's dataset, all of --inputs].",
+)
+@click.option(
+    "--inputs", type=click.Path(path_type=Path), metavar="FILE", help="Own inputs: .npz with x and, optionally, y."
+)
+@click.option(
+    "--outputs", type=click.Path(path_type=Path), metavar="FILE", help="Write outputs: float, quantized, chip (.npz)."
 )
 @click.option("--seeds", type=click.IntRange(min=1), default=5, show_default=True, help="Device seeds.")
 @click.option("--images", type=click.IntRange(min=1), default=16, show_default=True, help="Images through the events.")
@@ -42,7 +45,9 @@ def command(
     chip: str,
     workload: str,
     sets: tuple[str, ...],
-    samples: str,
+    samples: str | None,
+    inputs: Path | None,
+    outputs: Path | None,
     seeds: int,
     images: int,
     detail: str,
@@ -54,22 +59,35 @@ def command(
 ) -> None:
     """Run a trained network on CHIP (a file or a preset's name) and print one report."""
     from pillarsim.arch.chip.load import load_chip
-    from pillarsim.job import RunOptions, run
+    from pillarsim.job import RunOptions, run_results
+    from pillarsim.report.build import build_report
     from pillarsim.report.files import check_folder, check_writable, write_text
     from pillarsim.report.json import json_text
+    from pillarsim.report.outputs import write_outputs
     from pillarsim.report.progress import progress_bar
     from pillarsim.report.tables import write_csv
     from pillarsim.report.terminal import render
-    from pillarsim.workloads.topology import load_network
+    from pillarsim.samples import read_samples
+    from pillarsim.workloads.load import load_network
 
-    if json_file not in (None, "-"):
-        check_writable(Path(str(json_file)))
+    for file in (outputs, None if json_file in (None, "-") else Path(str(json_file))):
+        if file is not None:
+            check_writable(file)
     if csv_dir is not None:
         check_folder(csv_dir)
-    options: RunOptions = RunOptions(_samples(samples), seeds, images, detail, seed, threads or cores(), data_dir)
+    count = None if samples is None else _samples(samples)
+    if outputs is not None and count == 0:
+        raise InputError("--outputs: expected --samples above 0, since no output is computed without samples")
     loaded, network = load_chip(chip, sets), load_network(workload)
+    given = None if inputs is None else read_samples(inputs)
+    if outputs is not None and given is None and (network.dataset is None or not network.trained):
+        raise InputError(f"--outputs: workload {network.name!r} has no data of its own: expected --inputs")
+    options = RunOptions(count, seeds, images, detail, seed, threads or cores(), data_dir, given)
     with progress_bar() as progress:
-        report = run(loaded, network, options, progress)
+        results = run_results(loaded, network, options, progress)
+    report = build_report(results)
+    if outputs is not None:
+        write_outputs(outputs, results.outputs)
     if csv_dir is not None:
         write_csv(report, csv_dir)
     if json_file not in (None, "-"):
@@ -77,11 +95,9 @@ def command(
     click.echo(json_text(report) if json_file == "-" else render(report), nl=json_file != "-")
 
 
-def _samples(text: str) -> int | None:
-    from pillarsim.arch.errors import InputError
-
+def _samples(text: str) -> int | Literal["all"]:
     if text == "all":
-        return None
+        return "all"
     if not text.isdecimal():
         raise InputError(f"--samples: expected a whole number from 0, or 'all'; found {text!r}")
     return int(text)

@@ -18,45 +18,14 @@ from pillarsim.arch.circuit.sampled import SampledReads
 from pillarsim.arch.components.component import Component
 from pillarsim.arch.costing import Costs, ProgrammingCosts, action_counts
 from pillarsim.arch.errors import ModelError
-from pillarsim.arch.placement import Placement
+from pillarsim.arch.placement import PlacedLayer, Placement
 from pillarsim.arch.timing import PS
 from pillarsim.arch.trace import ProgrammingTrace, Trace
+from pillarsim.report.accuracy import NOT_EVALUATED, Accuracy, Outputs
 from pillarsim.report.circuit import circuit_section
 from pillarsim.workloads.network import Network
 
 SCHEMA_VERSION = 1
-
-
-@dataclass(frozen=True)
-class Accuracy:
-    """Share of right answers of the float, the integer and the chip's network on the same images."""
-
-    metric: str
-    float_: float
-    quantized: float
-    per_seed: tuple[float, ...]
-    samples: int
-
-    def as_json(self) -> dict[str, Any]:
-        """The `accuracy` object; the standard deviation is the sample one (None for a single seed)."""
-        mean = sum(self.per_seed) / len(self.per_seed)
-        spread = None
-        if len(self.per_seed) > 1:
-            spread = math.sqrt(sum((x - mean) ** 2 for x in self.per_seed) / (len(self.per_seed) - 1))
-        return {
-            "metric": self.metric,
-            "float": self.float_,
-            "quantized": self.quantized,
-            "chip_mean": mean,
-            "chip_std": spread,
-            "per_seed": list(self.per_seed),
-            "samples": self.samples,
-        }
-
-
-NOT_EVALUATED: dict[str, Any] = {
-    "float": None, "quantized": None, "chip_mean": None, "chip_std": None, "per_seed": [], "samples": 0,
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -68,11 +37,13 @@ class RunResults:
     network: Network
     placement: Placement
     accuracy: Accuracy | None
+    outputs: Outputs | None
     activity: Activity
     trace: Trace
     programming_trace: ProgrammingTrace
     costs: Costs
     programming: ProgrammingCosts
+    reload: dict[str, Any] | None
     components: tuple[Component, ...]
     ir_drop: dict[str, Any]
     sampled: tuple[SampledReads, ...] | None
@@ -93,6 +64,8 @@ def build_report(results: RunResults) -> dict[str, Any]:
     leakage_j = costs.total("leakage") if leakage else None  # nothing stated is not zero
     per_image_j = costs.total() / images
     operations = 2 * results.network.macs
+    if results.reload is not None:
+        steady_s = results.reload["batch_s"] / images
     throughput = None if not steady_s else 1 / steady_s
     report: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
@@ -136,6 +109,7 @@ def build_report(results: RunResults) -> dict[str, Any]:
             "by_component": dict(sorted(results.programming.by_component.items())),
             "not_stated": list(results.programming.unstated),
         },
+        "reload": results.reload,
         "tops": None if throughput is None else operations * throughput / 1e12,
         "tops_per_w": operations / per_image_j / 1e12,
         "mapping": _mapping(results),
@@ -236,40 +210,62 @@ def _busy(trace: Trace) -> dict[str, float]:
 
 def _mapping(results: RunResults) -> dict[str, Any]:
     placement, chip = results.placement, results.chip
-    by_layer = results.costs.by("layer")
-    activities = {layer.name: layer for layer in results.activity.layers}
+    by_layer, shares = results.costs.by("layer"), placement.arrays_by_layer
     layers = []
-    for layer, trace in zip(placement.layers, results.trace.layers, strict=True):
-        active = activities[layer.name]
+    for stage, trace in zip(placement.stages, results.trace.layers, strict=True):
+        parts = [placement.layers[number] for number in stage.layers]
+        names = {stage.name, *(part.name for part in parts)}
+        copies = len(parts[0].replicas) if parts else 1
         layers.append(
             {
-                "name": layer.name,
-                "rows": layer.matrix.weight.shape[0],
-                "outputs": layer.matrix.weight.shape[1],
-                "windows": layer.matrix.windows,
-                "arrays": layer.arrays,
-                "replicas": len(layer.replicas),
-                "row_blocks": len(layer.row_blocks),
-                "reads_per_window": layer.reads_per_chunk * layer.chunks,
-                "cells": layer.cells,
-                "utilization": layer.cells / (layer.arrays * chip.array.cells),
-                "time_per_image_s": trace.busy_ps * PS / results.trace.images / len(layer.replicas),
-                "stalled_s": trace.stalled_ps * PS / results.trace.images / len(layer.replicas),
-                "energy_j": by_layer.get(layer.name, 0.0) / results.trace.images,
-                "clipped_fraction": None if results.accuracy is None else active.clipped / active.conversions,
+                "name": stage.name,
+                **_arrays(parts, sum(shares[number] for number in stage.layers), chip.array.cells),
+                "operator": None if stage.operator is None else type(stage.operator).__name__,
+                "windows": stage.windows,
+                "replicas": copies,
+                "time_per_image_s": trace.busy_ps * PS / results.trace.images / copies,
+                "stalled_s": trace.stalled_ps * PS / results.trace.images / copies,
+                "energy_j": sum(by_layer.get(name, 0.0) for name in sorted(names)) / results.trace.images,
+                "clipped_fraction": _clipped(results, names),
             }
         )
     cells = sum(layer.cells for layer in placement.layers)
-    arrays = sum(layer.arrays for layer in placement.layers)
-    tiles = {array.tile for layer in placement.layers for arrays in layer.replicas for array in arrays}
+    arrays = placement.arrays
+    tiles = {tile for _, tile, _ in placement.sharers}
     return {
         "arrays": arrays,
+        "parts": len(placement.parts),
         "arrays_available": chip.arrays,
         "tiles": len(tiles),
         "cells": cells,
         "utilization": cells / (arrays * chip.array.cells),
         "layers": layers,
     }
+
+
+def _arrays(parts: Sequence[PlacedLayer], arrays: float, cells_each: int) -> dict[str, Any]:
+    """What a stage's matrices take, its share of arrays that layers share; a digital operator takes nothing."""
+    if not parts:
+        nothing = dict.fromkeys(("rows", "outputs", "row_blocks", "reads_per_window", "utilization"))
+        return {**nothing, "arrays": 0, "cells": 0}
+    cells = sum(part.cells for part in parts)
+    return {
+        "rows": sum(part.matrix.weight.shape[0] for part in parts),
+        "outputs": sum(part.matrix.weight.shape[1] for part in parts),
+        "arrays": arrays,
+        "row_blocks": sum(len(part.row_blocks) for part in parts),
+        "reads_per_window": max(part.reads_per_chunk * part.chunks for part in parts),
+        "cells": cells,
+        "utilization": cells / (arrays * cells_each),
+    }
+
+
+def _clipped(results: RunResults, names: set[str]) -> float | None:
+    """Share of conversions out of range; None where nothing was evaluated or converted."""
+    active = [layer for layer in results.activity.layers if layer.name in names]
+    if results.outputs is None or not active:
+        return None
+    return sum(layer.clipped for layer in active) / sum(layer.conversions for layer in active)
 
 
 def _conversions(results: RunResults) -> dict[str, Any]:
@@ -280,7 +276,7 @@ def _conversions(results: RunResults) -> dict[str, Any]:
     clipped = sum(active.clipped * layer.matrix.windows for active, layer in pairs)
     return {
         "conversions": done,
-        "clipped_fraction": None if results.accuracy is None else clipped / evaluated,
+        "clipped_fraction": None if results.outputs is None else clipped / evaluated,
         "model": results.chip.readout.cost_model,
     }
 

@@ -7,6 +7,7 @@ from typing import Any
 from tabulate import tabulate
 
 from pillarsim.report.format import engineering, plural
+from pillarsim.report.reload import reload_lines
 
 MISSING = "not evaluated"
 
@@ -76,9 +77,10 @@ def _summary(report: dict[str, Any]) -> str:
         ),
         (
             "mapping",
-            f"{mapping['arrays']} of {mapping['arrays_available']} arrays on {plural(mapping['tiles'], 'tile')}    "
+            f"{_arrays(mapping)} on {plural(mapping['tiles'], 'tile')}    "
             f"{percent(mapping['utilization'], 1)} of their cells used",
         ),
+        *reload_lines(report["reload"]),
         (
             "conversions",
             f"{report['adc']['conversions'] / report['options']['images']:,.0f} per image    "
@@ -94,6 +96,13 @@ def _summary(report: dict[str, Any]) -> str:
         elif section["not_stated"]:
             lines.append(("not stated", f"{name} of {', '.join(section['not_stated'])}: totals sum what is stated"))
     return tabulate(lines, tablefmt="plain")
+
+
+def _arrays(mapping: dict[str, Any]) -> str:
+    """Arrays in use; of a network in parts, those of all parts."""
+    if mapping["parts"] == 1:
+        return f"{mapping['arrays']} of {mapping['arrays_available']} arrays"
+    return f"{mapping['arrays']} arrays in {mapping['parts']} parts, {mapping['arrays_available']} there,"
 
 
 def _accuracy(accuracy: dict[str, Any]) -> str:

@@ -16,7 +16,7 @@ from pillarsim.arch.errors import InputError
 from pillarsim.arch.placement import PlacedLayer, Placement
 from pillarsim.cli import status
 from pillarsim.mapping import compile_network
-from pillarsim.mapping.compile import array_shape
+from pillarsim.mapping.fit import array_shape
 from pillarsim.mapping.partition import row_blocks
 from pillarsim.workloads.network import Linear, Network
 

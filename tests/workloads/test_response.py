@@ -105,7 +105,7 @@ def small(response: CellResponse | None, seed: int = 0) -> Network:
         return random.uniform(-1, 1, shape).astype(np.float32)
 
     layers = (
-        Conv2d("conv", draw(3, 2, 3, 3), draw(3), (1, 1), (1, 1), response),
+        Conv2d("conv", draw(3, 2, 3, 3), draw(3), (1, 1), (1, 1), response=response),
         Relu("relu1"),
         MaxPool2d("pool", (2, 2), (2, 2)),
         Flatten("flatten"),

@@ -177,7 +177,7 @@ idle: {arrays: gated, converters: clock_gated, after: 200 ns}
             "chip.yaml:2: weights.bits_per_cell: expected at most 2 (the cell has 4 levels), found 3",
         ),
         ("mapping: {replicas: {conv1: x}}\n", "chip.yaml:2: mapping.replicas.conv1: expected an integer, found 'x'"),
-        ("mapping: {replicas: 0}\n", "chip.yaml:2: mapping.replicas: expected at least 1, found 0"),
+        ("mapping: {replicas: 0}\n", "chip.yaml:2: mapping.replicas: expected at least 1 (or 'balanced'), found 0"),
         (
             "readout: {converter: integrate_and_fire}\n",
             "chip.yaml:2: readout.neuron: expected exactly where converter is 'integrate_and_fire'",

@@ -81,7 +81,6 @@ def numbers(sets: Sets) -> str:
     return json.dumps(report)
 
 
-LEVEL_PARTS = ("shift_add", "input_register", "output_register", "adder", "activation", "pooling")
 OTHER_CARD = {
     "shift_add": "isaac_shift_add",
     "input_register": "isaac_input_register",
@@ -89,21 +88,24 @@ OTHER_CARD = {
     "adder": "isaac_adder",
     "activation": "isaac_sigmoid",
     "pooling": "isaac_maxpool",
+    "lookup": "isaac_sigmoid",
+    "multiplier": "multiplier_16b",
 }
+SHIPPED = {
+    "shift_add": "shift_add", "adder": "adder_32b", "activation": "relu", "pooling": "maxpool",
+    "lookup": "lookup_table", "multiplier": "multiplier_8b",
+}  # fmt: skip
 
 
 def part_cases(level: str, base: Sets) -> dict[str, tuple[Sets, Sets]]:
     """Cases of the parts of one level; in a macro they are moved there first."""
     cases: dict[str, tuple[Sets, Sets]] = {}
-    for role in LEVEL_PARTS:
+    for role in OTHER_CARD:
         moved: Sets = base
         if level == "tile.macro":
             card = OTHER_CARD[role]
             moved = (*base, f"tile.{role}=null", f"tile.macro.{role}={{component: {card}}}")
-        back = "relu" if role == "activation" else "register_file"
-        shipped = {"shift_add": "shift_add", "adder": "adder_32b"}.get(role, back)
-        other = OTHER_CARD[role] if level == "tile" else shipped
-        other = "maxpool" if role == "pooling" and level == "tile.macro" else other
+        other = OTHER_CARD[role] if level == "tile" else SHIPPED.get(role, "register_file")
         cases[f"{level}.{role}.component"] = (moved, (f"{level}.{role}.component={other}",))
         # A register file's bits are those of its arrays, however many units hold them; other cards count.
         counted = (*moved, f"{level}.{role}.component={OTHER_CARD[role]}")
@@ -252,13 +254,19 @@ CASES: dict[str, tuple[Sets, Sets]] = {
     "mapping.replicas": ((), ("mapping.replicas=2",)),
     "mapping.calibration_samples": ((), ("mapping.calibration_samples=3",)),
     "mapping.placement": (("tile.arrays=1",), ("mapping.placement=row",)),
+    "mapping.array_budget": (("mapping.replicas=balanced",), ("mapping.array_budget=60",)),
+    "mapping.share_arrays": ((), ("mapping.share_arrays=true",)),
+}
+# key -> (settings that are refused and name it, the change that makes them run)
+MENDS: dict[str, tuple[Sets, Sets]] = {
+    "mapping.reload": (("tile.count={x: 2, y: 1}", "tile.arrays=16"), ("mapping.reload=true",)),
 }
 
 
 def test_every_key_has_a_case() -> None:
     """Each key of the schema is a label or has a case below, and no case names a key that is gone."""
     keys = {path for path, label in leaves(Chip) if not label}
-    assert {key for key in keys if not key.startswith(PULSE_KEYS)} == set(CASES) | set(LIMIT_CASES)
+    assert {key for key in keys if not key.startswith(PULSE_KEYS)} == set(CASES) | set(LIMIT_CASES) | set(MENDS)
 
 
 @pytest.mark.parametrize("key", sorted(LIMIT_CASES))
@@ -267,6 +275,15 @@ def test_limit_refuses(key: str) -> None:
     sets, name = LIMIT_CASES[key]
     with pytest.raises(InputError, match=name):
         numbers(sets)
+
+
+@pytest.mark.parametrize("key", sorted(MENDS))
+def test_key_makes_it_run(key: str) -> None:
+    """A key without which a chip is refused, by name, and runs with it."""
+    base, change = MENDS[key]
+    with pytest.raises(InputError, match=key):
+        numbers(base)
+    assert numbers((*base, *change))
 
 
 @pytest.mark.parametrize("key", sorted(CASES))

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from pillarsim.arch.compute.coding import slice_count, weight_levels
+from pillarsim.arch.compute.integer import visit_layers
 from pillarsim.arch.compute.programmed import ProgrammedLayer
 from pillarsim.arch.compute.reading import ReadRule, SpikeRule
 from pillarsim.arch.placement import (
     Codes,
+    Edge,
     PlacedArray,
     PlacedLayer,
     Placement,
-    PostOperator,
+    Post,
     QuantizedMatrix,
     RowBlock,
+    Stage,
 )
+from pillarsim.workloads.network import AvgPool2d, Flatten, Layer, MaxPool2d, Relu
 
 RULE = ReadRule(
     scheme="differential",
@@ -85,7 +90,6 @@ def layer(
     *,
     inputs: Codes | None = None,
     output: Codes | None = None,
-    post: tuple[PostOperator, ...] = (),
     array_rows: int = 128,
     active: int = 128,
     name: str = "layer",
@@ -103,18 +107,17 @@ def layer(
         output=output,
         kernel=shape.kernel,
         stride=shape.stride,
-        padding=shape.padding,
+        padding=(*shape.padding, *shape.padding),
         in_shape=shape.in_shape,
         out_shape=shape.out_shape,
     )
-    return placed(rule, matrix, blocks(shape.rows, array_rows, active), post, name)
+    return placed(rule, matrix, blocks(shape.rows, array_rows, active), name)
 
 
 def placed(
     rule: ReadRule,
     matrix: QuantizedMatrix,
     row_blocks: tuple[RowBlock, ...],
-    post: tuple[PostOperator, ...] = (),
     name: str = "layer",
 ) -> PlacedLayer:
     """`matrix` on one replica, one array a row block."""
@@ -124,13 +127,12 @@ def placed(
     return PlacedLayer(
         name,
         matrix,
-        post,
-        matrix.out_shape,
         slices,
         2 if rule.scheme == "differential" else 1,
         row_blocks,
         (arrays,),
         chunks=matrix.input.reads(rule.chunk_bits),
+        channels=(0, matrix.in_shape[0]),
     )
 
 
@@ -158,18 +160,50 @@ def codes(one: PlacedLayer, images: int, random: np.random.Generator, density: f
 def network(rule: ReadRule, random: np.random.Generator, *, array_rows: int = 20, active: int = 12) -> Placement:
     """Convolution, ReLU, pooling, convolution, average pooling, linear: a small network of every operator."""
     first, hidden = Codes(8, False, 1 / 255), Codes(8, False, 0.1)
-    relu = PostOperator("relu", "relu")
-    pool = PostOperator("max_pool", "pool", (2, 2), (2, 2))
-    mean = PostOperator("avg_pool", "mean", (2, 2), (1, 1))
+    relu = Post(Relu("relu"), hidden)
+    pool = Post(MaxPool2d("pool", (2, 2), (2, 2)), hidden)
+    mean = Post(AvgPool2d("mean", (2, 2), (1, 1)), hidden)
     shapes = (Shape((1, 9, 9), 4, (3, 3), padding=(1, 1)), Shape((4, 4, 4), 5, (3, 3), padding=(1, 1)))
-    parts: Sequence[PlacedLayer] = (
-        layer(rule, shapes[0], random, inputs=first, output=hidden, post=(relu, pool), array_rows=array_rows,
-              active=active, name="conv1"),
-        layer(rule, shapes[1], random, inputs=hidden, output=hidden, post=(relu, mean), array_rows=array_rows,
-              active=active, name="conv2"),
+    parts = (
+        layer(rule, shapes[0], random, inputs=first, output=hidden, array_rows=array_rows, active=active, name="conv1"),
+        layer(
+            rule, shapes[1], random, inputs=hidden, output=hidden, array_rows=array_rows, active=active, name="conv2"
+        ),
         layer(rule, linear(45, 6), random, inputs=hidden, array_rows=array_rows, active=active, name="fc"),
+    )
+    stages = (
+        matrix_stage(0, parts[0], (relu, pool), (4, 4, 4)),
+        matrix_stage(1, parts[1], (relu, mean), (5, 3, 3)),
+        matrix_stage(2, parts[2], (), (6,), (Flatten("flat"),)),
+    )
+    return Placement("made", first, (1, 9, 9), (1, 9, 9), parts, stages, 1, "made")
+
+
+def matrix_stage(
+    number: int, one: PlacedLayer, post: tuple[Post, ...], shape: tuple[int, ...], views: tuple[Layer, ...] = ()
+) -> Stage:
+    """A matrix that takes the output of the stage before it."""
+    matrix = one.matrix
+    edge = Edge(number - 1, views, (math.prod(matrix.in_shape),) if views else matrix.in_shape, "window", 1)
+    stream: Any = shape if len(shape) == 3 else (*shape, 1, 1)
+    result = matrix.out_shape if len(shape) == 3 else shape
+    return Stage(
+        one.name, (edge,), (number,), None, (), matrix.output, post, shape, stream, result, matrix.out_shape
     )  # fmt: skip
-    return Placement("made", first, (1, 9, 9), tuple(parts), 1, "made")
+
+
+def alone(one: PlacedLayer) -> Placement:
+    """A network of one layer, its output floats."""
+    stage = matrix_stage(0, one, (), one.matrix.out_shape)
+    shape = one.matrix.in_shape
+    return Placement("made", one.matrix.input, shape, shape, (one,), (stage,), 1, "made")
+
+
+def layer_codes(placement: Placement, pictures: NDArray[np.float32]) -> list[NDArray[np.int32]]:
+    """Input codes (N, C, H, W) of each layer in order."""
+    found: list[NDArray[np.int32]] = []
+    visit_layers(placement, pictures, lambda _, given: found.append(given))
+    return found
 
 
 def images(placement: Placement, count: int, random: np.random.Generator) -> NDArray[np.float32]:

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pillarsim.arch.compute.converters import calibrate, converter_ranges, full_scale, smallest_shift
-from pillarsim.arch.compute.integer import layer_codes
 from pillarsim.arch.placement import Codes
 from tests.arch.compute import made
 
@@ -59,7 +58,7 @@ def test_calibration_follows_the_percentile() -> None:
         rule = replace(rule, percentile=percentile)
         found = calibrate(placement, rule, images)
         # The last layer is linear: its rows are its codes.
-        layer, codes = placement.layers[-1], list(layer_codes(placement, images))[-1].reshape(6, -1)
+        layer, codes = placement.layers[-1], made.layer_codes(placement, images)[-1].reshape(6, -1)
         levels = made.device(rule, layer).conductance_s.double().numpy()[0] / rule.step_s
         for s in range(layer.slices):
             sums = np.concatenate(

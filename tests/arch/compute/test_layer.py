@@ -29,9 +29,10 @@ def run(
     converter: ConverterRange,
     codes: NDArray[np.int32],
     first_image: int = 0,
+    shortcut: bool = True,
 ) -> tuple[NDArray[np.float64], ReadCounts]:
     """The kernels' accumulators and counts."""
-    setup = LayerSetup(one, rule, converter, fix_layer(one, device, rule, converter), np.uint64(7))
+    setup = LayerSetup(one, rule, converter, fix_layer(one, device, rule, converter), np.uint64(7), shortcut)
     return run_layer(setup, codes, first_image)
 
 
@@ -83,12 +84,14 @@ def enough_bits(rule: ReadRule, one: PlacedLayer) -> ReadRule:
 
 
 @settings(max_examples=120, deadline=None)
-@given(cases())
-def test_ideal_chip_is_the_integer_network(case: tuple[ReadRule, PlacedLayer, NDArray[np.int32]]) -> None:
+@given(cases(), st.booleans())
+def test_ideal_chip_is_the_integer_network(
+    case: tuple[ReadRule, PlacedLayer, NDArray[np.int32]], shortcut: bool
+) -> None:
     """Ideal cells of any on-off ratio and enough converter bits give the integer network's sums bit for bit."""
     rule, one, codes = case
     rule = enough_bits(rule, one)
-    sums, counts = run(one, made.device(rule, one), rule, full_scale(one, rule), codes)
+    sums, counts = run(one, made.device(rule, one), rule, full_scale(one, rule), codes, shortcut=shortcut)
     np.testing.assert_array_equal(sums, integer_sums(one, codes))
     assert counts.clipped == 0
 
@@ -144,7 +147,7 @@ def hand_layer(rule: ReadRule, weight: list[list[int]], inputs: Codes) -> Placed
         output=None,
         kernel=(1, 1),
         stride=(1, 1),
-        padding=(0, 0),
+        padding=(0, 0, 0, 0),
         in_shape=(len(weight), 1, 1),
         out_shape=(len(weight[0]), 1, 1),
     )

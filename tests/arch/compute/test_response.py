@@ -21,7 +21,7 @@ from pillarsim.arch.compute.reference import reference_sums
 from pillarsim.arch.compute.response import Response
 from pillarsim.arch.compute.windows import gather_windows
 from pillarsim.arch.errors import InputError
-from pillarsim.arch.placement import Codes, PlacedLayer, Placement
+from pillarsim.arch.placement import Codes, PlacedLayer
 from pillarsim.devices.current_voltage import Law, Linear, Polynomial, PooleFrenkel, Sinh
 from tests.arch.compute import made
 from tests.near import near
@@ -199,7 +199,7 @@ def test_default_activity_is_that_of_uniform_codes(law: Law) -> None:
     rule = ruled(law, 4)
     one = made.layer(rule, made.linear(6, 3), np.random.default_rng(1), inputs=Codes(4, False, 1.0))
     device = spread(rule, one, 1)
-    placement = Placement("made", one.matrix.input, one.matrix.in_shape, (one,), 1, "made")
+    placement = made.alone(one)
     found = default_activity(placement, [device], rule)[0]
     every = np.repeat(np.arange(16, dtype=np.int32)[:, None], 6, axis=1).reshape(16, *one.matrix.in_shape)
     power, charge = direct(rule, one, device, every)
@@ -235,7 +235,7 @@ def test_calibrated_range_follows_the_currents() -> None:
     random = np.random.default_rng(4)
     one = made.layer(rule, made.linear(20, 4), random, inputs=Codes(8, False, 1 / 255))
     images = random.random((30, 20, 1, 1), dtype=np.float32)
-    placement = Placement("made", one.matrix.input, one.matrix.in_shape, (one,), 1, "made")
+    placement = made.alone(one)
     found = calibrate(placement, rule, images)[0]
     codes = np.floor(images.astype(np.float64) * 255 + 0.5).astype(np.int32)
     volts = READ_V * codes.reshape(30, 20) / 255
@@ -305,7 +305,7 @@ def test_default_spikes_are_those_of_the_mean_current(law: Law) -> None:
     rule, one = one_cell(law, 4)
     rule = replace(rule, spikes=replace(made.NEURON, gain=0.01))
     device = made.device(rule, one)
-    placement = Placement("made", one.matrix.input, one.matrix.in_shape, (one,), 1, "made")
+    placement = made.alone(one)
     slopes = law.slope_from(device.conductance_s.double().numpy()[:, 0, 0, 0], READ_V, ROOM_K)
     volts = READ_V * np.arange(16) / 15
     currents = np.asarray(law.current_a(slopes[:, None], volts, ROOM_K))

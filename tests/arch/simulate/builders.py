@@ -9,32 +9,39 @@ from itertools import pairwise
 import numpy as np
 
 from pillarsim.arch.placement import (
+    Access,
     Codes,
+    Edge,
     PlacedArray,
     PlacedLayer,
     Placement,
-    PostOperator,
+    Post,
     QuantizedMatrix,
     RowBlock,
+    Stage,
 )
 from pillarsim.arch.timing import Port, Timing, Unit, WriteTiming
+from pillarsim.workloads.operators import Flatten, Layer, MaxPool2d, Relu, padding_of
 
 CODES = Codes(bits=8, signed=False, scale=1.0)
 ARRAYS_PER_TILE = 64
-RELU = PostOperator("relu", "relu")
+RELU = Relu("relu")
+Shape = tuple[int, int, int]
 
 
-def pool(kernel: int, stride: int) -> PostOperator:
+def pool(kernel: int, stride: int, padding: int = 0) -> MaxPool2d:
     """A max pool with a square kernel."""
-    return PostOperator("max_pool", "pool", (kernel, kernel), (stride, stride))
+    return MaxPool2d("pool", (kernel, kernel), (stride, stride), (padding,) * 4)
 
 
 @dataclass(frozen=True)
 class Spec:
-    """A layer to build: a convolution of `outputs` channels, or a linear layer on what comes flattened.
+    """A matrix stage to build: a convolution of `outputs` channels, or a linear layer on what comes flattened.
 
-    blocks: row blocks, each of `groups` row groups; columns: arrays side by side in each; slices: cells a
-    weight; chunks: reads an input; tiles: for each replica the tiles that its arrays go to in turn.
+    inputs: the stage it takes, INPUT for the network's input, None for the one before; layers: matrices of a grouped
+    convolution; blocks: row blocks, each of `groups` row groups; columns: arrays side by side in each; slices: cells a
+    weight; chunks: reads an input; tiles: for each replica the tiles that its arrays go to in turn; share: the stage
+    whose arrays it uses too (its layers' one another's, if it is this one).
     """
 
     outputs: int
@@ -42,31 +49,126 @@ class Spec:
     stride: int = 1
     padding: int = 0
     linear: bool = False
-    post: tuple[PostOperator, ...] = (RELU,)
+    post: tuple[Layer, ...] = (RELU,)
     blocks: int = 1
     groups: int = 1
     columns: int = 1
     slices: int = 2
     chunks: int = 8
     tiles: tuple[tuple[int, ...], ...] = ((0,),)
+    inputs: tuple[int, ...] | None = None
+    layers: int = 1
+    share: int | None = None
+    dilation: int = 1
 
 
-def build(shape: tuple[int, int, int], specs: Sequence[Spec], tiles: int = 16) -> Placement:
+@dataclass(frozen=True)
+class Digital:
+    """A digital stage to build; `stream`: of its result, None for that of its first input (or of the pool)."""
+
+    operator: Layer
+    inputs: tuple[int, ...]
+    accesses: tuple[Access, ...] = ("pixel", "pixel")
+    home: int = 0
+    stream: Shape | None = None
+    post: tuple[Layer, ...] = ()
+
+
+def build(shape: Shape, specs: Sequence[Spec | Digital], tiles: int = 16) -> Placement:
     """Place `specs` one behind another on an input map of `shape`."""
     slots = [0] * tiles
-    layers, stream = [], shape
+    layers: list[PlacedLayer] = []
+    stages: list[Stage] = []
     for number, spec in enumerate(specs):
-        layer = _layer(f"layer{number}", stream, spec, slots, last=number == len(specs) - 1)
-        layers.append(layer)
-        stream = layer.final_shape
-    return Placement("test", CODES, shape, tuple(layers), tiles)
+        name, last = f"layer{number}", number == len(specs) - 1
+        sources = (number - 1,) if spec.inputs is None else spec.inputs
+        streams = [shape if source < 0 else stages[source].stream for source in sources]
+        if isinstance(spec, Digital):
+            stages.append(_digital(name, streams, spec, sources, last))
+            continue
+        made = _layers(name, streams[0], spec, slots, last, layers, stages)
+        outputs = sum(layer.matrix.out_shape[0] for layer in made)
+        before = (outputs, *made[0].matrix.out_shape[1:])
+        stream = behind(before, spec.post)
+        view = (Flatten("flatten"),) if spec.linear else ()
+        taken = (streams[0][0] * streams[0][1] * streams[0][2],) if spec.linear else streams[0]
+        edge = Edge(sources[0], view, taken, "map" if spec.linear else "window", streams[0][0])
+        codes = None if last else CODES
+        numbers = tuple(range(len(layers), len(layers) + len(made)))
+        stages.append(
+            Stage(name, (edge,), numbers, None, (), codes, posts(spec.post, last), stream, stream, before, before)
+        )
+        layers += made
+    return Placement("test", CODES, shape, shape, tuple(layers), tuple(stages), tiles)
 
 
-def _layer(name: str, stream: tuple[int, int, int], spec: Spec, slots: list[int], last: bool) -> PlacedLayer:
-    taken = (stream[0] * stream[1] * stream[2], 1, 1) if spec.linear else stream
+def posts(operators: Sequence[Layer], last: bool) -> tuple[Post, ...]:
+    """Fused operators; those of the last stage give floats."""
+    return tuple(Post(operator, None if last else CODES) for operator in operators)
+
+
+def behind(stream: Shape, operators: Sequence[Layer]) -> Shape:
+    """The stream behind fused operators."""
+    for operator in operators:
+        if isinstance(operator, MaxPool2d):
+            stream = pooled(stream, operator)
+    return stream
+
+
+def pooled(stream: Shape, operator: MaxPool2d) -> Shape:
+    """The stream behind a pool."""
+    top, left, bottom, right = padding_of(operator)
+    height = (stream[1] + top + bottom - operator.kernel[0]) // operator.stride[0] + 1
+    width = (stream[2] + left + right - operator.kernel[1]) // operator.stride[1] + 1
+    return stream[0], height, width
+
+
+def _digital(name: str, streams: Sequence[Shape], spec: Digital, sources: Sequence[int], last: bool) -> Stage:
+    before = spec.stream or (pooled(streams[0], spec.operator) if isinstance(spec.operator, MaxPool2d) else streams[0])
+    edges = tuple(
+        Edge(source, (), stream, access, stream[0])
+        for source, stream, access in zip(sources, streams, spec.accesses, strict=False)
+    )
+    stream = behind(before, spec.post)
+    codes = None if last else CODES
+    fused = posts(spec.post, last)
+    return Stage(name, edges, (), spec.operator, (), codes, fused, stream, stream, before, before, home=spec.home)
+
+
+def _layers(
+    name: str,
+    stream: Shape,
+    spec: Spec,
+    slots: list[int],
+    last: bool,
+    placed: Sequence[PlacedLayer],
+    stages: Sequence[Stage],
+) -> list[PlacedLayer]:
+    made: list[PlacedLayer] = []
+    number = len(stages)
+    for group in range(spec.layers):
+        places: list[list[tuple[int, int]]] = []
+        if spec.share is not None and (spec.share < number or group):
+            shared = made[0] if spec.share == number else placed[stages[spec.share].layers[0]]
+            places = [[(array.tile, array.slot) for array in arrays] for arrays in shared.replicas]
+        made.append(_layer(name if spec.layers == 1 else f"{name}.{group}", stream, spec, slots, last, group, places))
+    return made
+
+
+def _layer(
+    name: str,
+    stream: Shape,
+    spec: Spec,
+    slots: list[int],
+    last: bool,
+    group: int,
+    places: Sequence[Sequence[tuple[int, int]]],
+) -> PlacedLayer:
+    channels = stream[0] // spec.layers
+    taken = (stream[0] * stream[1] * stream[2], 1, 1) if spec.linear else (channels, *stream[1:])
     rows = taken[0] * spec.kernel**2
-    size = [(extent + 2 * spec.padding - spec.kernel) // spec.stride + 1 for extent in taken[1:]]
-    out = (spec.outputs, size[0], size[1])
+    reach = (spec.kernel - 1) * spec.dilation + 1
+    size = [(extent + 2 * spec.padding - reach) // spec.stride + 1 for extent in taken[1:]]
     matrix = QuantizedMatrix(
         weight=np.zeros((rows, spec.outputs), np.int32),
         bias=np.zeros(spec.outputs, np.int64),
@@ -75,21 +177,18 @@ def _layer(name: str, stream: tuple[int, int, int], spec: Spec, slots: list[int]
         output=None if last else CODES,
         kernel=(spec.kernel, spec.kernel),
         stride=(spec.stride, spec.stride),
-        padding=(spec.padding, spec.padding),
+        padding=(spec.padding,) * 4,
         in_shape=taken,
-        out_shape=out,
+        out_shape=(spec.outputs, size[0], size[1]),
+        dilation=(spec.dilation, spec.dilation),
     )
-    final = out
-    for operator in spec.post:
-        if operator.kind.endswith("pool"):
-            height, width = (
-                (extent - kernel) // stride + 1
-                for extent, kernel, stride in zip(final[1:], operator.kernel, operator.stride, strict=True)
-            )
-            final = (final[0], height, width)
     blocks = tuple(_block(start, stop, spec.groups) for start, stop in _split(rows, spec.blocks))
-    replicas = tuple(_arrays(spec, len(blocks), where, slots) for where in spec.tiles)
-    return PlacedLayer(name, matrix, spec.post, final, spec.slices, 2, blocks, replicas, spec.chunks)
+    replicas = tuple(
+        _arrays(spec, len(blocks), where, slots, places[index % len(places)] if places else ())
+        for index, where in enumerate(spec.tiles)
+    )
+    channel = (0, taken[0]) if spec.linear else (group * channels, (group + 1) * channels)
+    return PlacedLayer(name, matrix, spec.slices, 2, blocks, replicas, spec.chunks, channel)
 
 
 def _split(length: int, parts: int) -> list[tuple[int, int]]:
@@ -101,13 +200,20 @@ def _block(start: int, stop: int, groups: int) -> RowBlock:
     return RowBlock(start, stop, tuple((start + a, start + b) for a, b in _split(stop - start, groups)))
 
 
-def _arrays(spec: Spec, blocks: int, where: tuple[int, ...], slots: list[int]) -> tuple[PlacedArray, ...]:
+def _arrays(
+    spec: Spec, blocks: int, where: tuple[int, ...], slots: list[int], places: Sequence[tuple[int, int]]
+) -> tuple[PlacedArray, ...]:
+    """The arrays of a replica, in new slots or in given places taken in turn."""
     made: list[PlacedArray] = []
     for block in range(blocks):
         for units in _split(spec.outputs * spec.slices, spec.columns):
-            tile = where[len(made) % len(where)]
-            made.append(PlacedArray(tile, slots[tile], block, units))
-            slots[tile] += 1
+            if places:
+                tile, slot = places[len(made) % len(places)]
+            else:
+                tile = where[len(made) % len(where)]
+                slot = slots[tile]
+                slots[tile] += 1
+            made.append(PlacedArray(tile, slot, block, units))
     return tuple(made)
 
 
@@ -125,6 +231,8 @@ FAST = Timing(
     adder=Unit(1, 1 << 20),
     activation=Unit(1, 1 << 20),
     pooling=Unit(1, 1 << 20),
+    lookup=Unit(1, 1 << 20),
+    multiplier=Unit(1, 1 << 20),
     router_ps=1,
     flit_ps=1,
     link_width=1 << 20,
@@ -148,6 +256,8 @@ SLOW = replace(
     adder=Unit(300, 2),
     activation=Unit(200, 1),
     pooling=Unit(250, 1),
+    lookup=Unit(270, 1),
+    multiplier=Unit(230, 2),
     router_ps=900,
     flit_ps=600,
     link_width=16,

@@ -10,6 +10,7 @@ from pillarsim.arch.chip import Idle
 from pillarsim.arch.errors import FitError
 from pillarsim.arch.simulate import simulate
 from pillarsim.arch.simulate.buffers import PixelRing
+from pillarsim.arch.simulate.shares import Need, capacities
 from tests.arch.simulate.builders import ARRAYS_PER_TILE, FAST, SLOW, Spec, build
 from tests.arch.simulate.strategies import smallest_buffer_bits
 
@@ -58,9 +59,9 @@ def test_too_small_a_buffer_is_named() -> None:
     """One bit below the smallest buffer the error names layer, tile, bytes needed and bytes there are."""
     placement = build((1, 6, 6), [Spec(2, kernel=3, tiles=((2,),))])
     least = smallest_buffer_bits(placement)
-    assert least == (2 * 6 + 3 + 6) * 8  # two rows and three pixels for the window, and a row
+    assert least == (2 * 6 + 6) * 8  # two rows are held when the third one comes, as a whole
     timing = replace(FAST, buffer=replace(FAST.buffer, size_bits=least - 1))
-    with pytest.raises(FitError, match=r"layer 'layer0' in tile 2: .* 21 bytes.* has 20\.875 .* at least 21 B"):
+    with pytest.raises(FitError, match=r"layer 'layer0' in tile 2: .* 18 bytes.* has 17\.875 .* at least 18 B"):
         simulate(placement, timing, Idle(), 1, "window", arrays_per_tile=ARRAYS_PER_TILE)
 
 
@@ -72,10 +73,17 @@ def test_too_small_a_global_buffer_is_named() -> None:
         simulate(placement, timing, Idle(), 1, "window", arrays_per_tile=ARRAYS_PER_TILE)
 
 
-def test_layers_share_a_tile_equally() -> None:
-    """Two layers in one tile have half of its buffer each, so that both need twice the larger one's smallest share."""
-    placement = build((1, 4, 4), [Spec(1, kernel=3), Spec(1)])
-    assert smallest_buffer_bits(placement) == 2 * (2 * 4 + 3 + 4) * 8
-    small = replace(FAST, buffer=replace(FAST.buffer, size_bits=smallest_buffer_bits(placement) - 1))
-    with pytest.raises(FitError, match="2 layers share"):
-        simulate(placement, small, Idle(), 1, "window", arrays_per_tile=ARRAYS_PER_TILE)
+def test_inputs_share_what_a_tile_has_left() -> None:
+    """Two inputs in one tile get what they must have, and half of the rest each."""
+    needs = [Need("a", 3, map_bits=160, pixels=10, least=4), Need("b", 3, map_bits=80, pixels=10, least=2)]
+    assert [need.bits for need in needs] == [64, 16]
+    assert capacities(80, needs) == [4, 2]
+    assert capacities(80 + 2 * 48, needs) == [4 + 3, 2 + 6]
+    with pytest.raises(FitError, match=r"layer 'b' in tile 3: .* 10 bytes.*'a' 8, 'b' 2.* at least 10 B"):
+        capacities(79, needs)
+
+
+def test_tiles_do_not_share_with_one_another() -> None:
+    """Each tile has a buffer of its own, and an input that wants nothing of any pixel takes none of it."""
+    needs = [Need("a", 0, map_bits=80, pixels=10, least=1), Need("b", 1, map_bits=0, pixels=10, least=3)]
+    assert capacities(8, needs) == [1, 20]

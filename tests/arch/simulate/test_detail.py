@@ -24,7 +24,7 @@ from tests.arch.simulate.strategies import Case, cases, smallest_buffer_bits
 
 def comparable(trace: Trace) -> Trace:
     """The trace without what tells the details apart."""
-    return replace(trace, detail="", events=0, cpu_s=0.0, wall_s=0.0)
+    return replace(trace, detail="", skipped=0, events=0, cpu_s=0.0, wall_s=0.0)
 
 
 @given(case=cases(), conversions_per_unit=st.integers(1, 2))
@@ -49,7 +49,7 @@ def test_window_equals_operation_on_any_placement(case: Case, conversions_per_un
 @given(case=cases())
 @settings(max_examples=60, deadline=None)
 def test_smallest_legal_buffers_do_not_deadlock(case: Case) -> None:
-    """With buffers of one window and one row every image leaves; `simulate` itself checks that nothing was lost."""
+    """In buffers of what inputs must hold at least every image leaves; `simulate` checks that nothing was lost."""
     buffer = replace(case.timing.buffer, size_bits=smallest_buffer_bits(case.placement))
     timing = replace(case.timing, buffer=buffer)
     trace = simulate(case.placement, timing, case.idle, 4, "window", arrays_per_tile=ARRAYS_PER_TILE)

@@ -155,7 +155,7 @@ def test_more_images_leave_the_first_ones_alone() -> None:
 def _peak_bytes(placement: Placement, images: int) -> int:
     gc.collect()
     tracemalloc.start()
-    run(placement, SLOW, images)
+    simulate(placement, SLOW, Idle(), images, "window", arrays_per_tile=ARRAYS_PER_TILE, skip=False)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     return peak
