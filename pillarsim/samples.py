@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pillarsim.arch.errors import InputError
 from pillarsim.devices.streams import generator
-from pillarsim.workloads.datasets import TooFewImages, load_dataset
+from pillarsim.workloads.datasets import TooFewImages, load_arrays, load_dataset
 from pillarsim.workloads.network import Network
 
 __all__ = ["DEFAULT_SAMPLES", "Count", "Samples", "choose_samples", "random_inputs", "read_samples"]
@@ -38,8 +38,6 @@ def read_samples(path: Path) -> Samples:
 
     Raises InputError as `datasets.load_arrays` does.
     """
-    from pillarsim.workloads.datasets import load_arrays
-
     inputs, labels = load_arrays(path)
     return Samples(inputs, labels, str(path.name))
 
@@ -50,8 +48,7 @@ def choose_samples(
     """(calibration inputs, inputs to evaluate or None) of a run.
 
     count: inputs to evaluate; None: all that are given, the first DEFAULT_SAMPLES of a trained network's dataset, none
-    of another network. Given inputs calibrate too, unless the network names its dataset. A network without either is
-    calibrated on random inputs. Raises InputError for inputs of another shape, and for more than there are.
+    of another network. Given inputs calibrate too; a network without data is calibrated on random inputs. Raises InputError for inputs of another shape, and for more than there are.
     """
     if given is not None:
         if tuple(given.inputs.shape[1:]) != network.input_shape:

@@ -224,14 +224,18 @@ def _read_network(top: Fields, fetch: Fetch) -> Network:
     layers: list[Layer] = []
     wires: dict[str, tuple[str, ...]] = {}
     known: dict[str, Shape] = {INPUT: input_shape}
-    before = INPUT
+    before, used = INPUT, frozenset[str]()
     for index, entry in enumerate(entries):
         fields = Fields.at(top.document, ("layers", index), entry)
         layer, sources, known[layer.name] = read_layer(fields, index + 1, before, known, fetch)
         if "inputs" in fields.values:
             wires[layer.name] = sources
         layers.append(layer)
-        before = layer.name
+        before, used = layer.name, used.union(sources)
+    for index, layer in enumerate(layers[:-1]):
+        if layer.name not in used:
+            fields = Fields.at(top.document, ("layers", index), entries[index])
+            fields.fail(None, f"the output of '{layer.name}' is used by no layer, and it is not the last one")
     metric, trained = top.text("metric", "top-1 accuracy"), top.flag("trained", True)
     try:
         return Network(top.text("name"), input_shape, tuple(layers), _dataset(top), metric, wires, trained)

@@ -115,7 +115,7 @@ class _State:
     def folded(self, layer: Linear) -> Linear:
         """The layer at inference: the same signs of hidden sums, the same outputs of the last layer."""
         with torch.no_grad():
-            weight = _binary(self.weight)
+            weight = torch.where(self.weight < 0, -1.0, 1.0)  # exactly; `_binary` may round
             scale = self.gamma / torch.sqrt(self.variance + _EPSILON)
             if self.gamma.numel() == 1:
                 return replace(layer, weight=(weight * scale[:1]).numpy(), bias=(self.beta - self.mean * scale).numpy())

@@ -287,8 +287,7 @@ def _rings(placement: Placement, timing: Timing, members: Sequence[Sequence[_Mem
             readers = tuple(index for index, member in enumerate(members[number]) if tile in member.inside)
             values = edge_values(placement, edge)
             if stage.layers:
-                here = [pair for member in members[number] for pair in member.inside.get(tile, ())]
-                values = tile_values(placement, stage, here)
+                values = tile_values(placement, stage, _together(members[number], tile))
             bits = tuple((values * value_bits(placement, edge.source)).tolist())
             found.append((number, place, tile, field, bits, readers, pixels))
     needs = [
@@ -299,6 +298,15 @@ def _rings(placement: Placement, timing: Timing, members: Sequence[Sequence[_Mem
         RingPlan(n, place, tile, placement.stages[n].inputs[place].source, field, bits, size, readers)
         for (n, place, tile, field, bits, readers, _), size in zip(found, sizes, strict=True)
     ]
+
+
+def _together(members: Sequence[_Member], tile: int) -> list[tuple[PlacedLayer, tuple[PlacedArray, ...]]]:
+    """What all replicas hold in one tile, layer by layer: copies share the pixels that arrive."""
+    found: dict[int, tuple[PlacedLayer, list[PlacedArray]]] = {}
+    for member in members:
+        for layer, arrays in member.inside.get(tile, ()):
+            found.setdefault(id(layer), (layer, []))[1].extend(arrays)
+    return [(layer, tuple(arrays)) for layer, arrays in found.values()]
 
 
 def _part(

@@ -44,10 +44,9 @@ def render(report: dict[str, Any]) -> str:
 
 def _title(report: dict[str, Any]) -> str:
     options, chip, workload = report["options"], report["chip"], report["workload"]
-    count = len(report["accuracy"]["per_seed"])
-    seeds = plural(count, "device seed") if report["accuracy"]["samples"] else "values skipped"
+    seeds = plural(options["seeds"], "device seed") if options["samples"] else "values skipped"
     return (
-        f"{chip['name']} running {workload['name']}    {plural(report['accuracy']['samples'], 'image')}, {seeds}, "
+        f"{chip['name']} running {workload['name']}    {plural(options['samples'], 'image')}, {seeds}, "
         f"{options['images']} timed, detail: {report['events']['detail']}, seed {report['seed']}"
     )
 

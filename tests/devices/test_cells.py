@@ -253,6 +253,19 @@ def test_cells_added_behind_change_nothing_before() -> None:
     assert same(all_cells, write_cells(changed, STATES, rule, 1), slice(1, None))
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_part_is_written_as_among_all(threads: int) -> None:
+    """Rows 7 to 19 of two planes of 40 rows, written alone from the numbers of their first cells: the same cells."""
+    levels, rule = levels_of(2 * 40 * 90_000).reshape(2, 40, 90_000), WriteRule(0.5e-6, 5)
+    states = replace(STATES, stuck_min=0.01, stuck_max=0.02)
+    whole = write_cells(levels, states, rule, 1)
+    part = write_cells(levels[:, 7:19], states, rule, 1, threads, [(40 * plane + 7) * 90_000 for plane in (0, 1)])
+    for name in ("conductance_s", "pulses", "failed"):
+        assert torch.equal(getattr(part, name), getattr(whole, name)[:, 7:19])
+    with pytest.raises(ValueError, match="starts"):
+        write_cells(levels_of(5), STATES, rule, 1, starts=(0, 10))
+
+
 def test_shapes_are_kept() -> None:
     """Any shape goes in and comes out, contiguous or not, empty too."""
     levels, rule = levels_of(60).reshape(3, 4, 5), WriteRule(0.5e-6, 5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +12,7 @@ from pillarsim.arch.chip.load import LoadedChip, load_chip
 from pillarsim.job import RunOptions, run
 from pillarsim.workloads.network import Network
 from pillarsim.workloads.topology import load_network
+from tests.arch.compute.graphs import attention, branching
 from tests.laws.test_any_chip import NETWORK
 
 
@@ -47,3 +49,16 @@ def agree(loaded: LoadedChip, network: Network, images: int) -> None:
     every, closed = run(loaded, network, options), run(loaded, network, replace(options, detail="window"))
     assert results(every) == results(closed)
     assert every["events"]["count"] > 3 * closed["events"]["count"]
+
+
+GATED = (
+    "idle={arrays: gated, converters: gated, buffers: gated, digital: gated, after: 100 ns, "
+    "wake_up: {time: 30 ns, energy: 1 pJ}}"
+)
+
+
+@pytest.mark.parametrize("make", [branching, attention])
+@pytest.mark.parametrize("sets", [(), ("mapping.share_arrays=true", GATED)])
+def test_details_agree_for_graphs(make: Callable[[], Network], sets: tuple[str, ...]) -> None:
+    """Residual sums, depthwise convolutions, attention; with shared arrays and parts that have to wake."""
+    agree(load_chip("hfox_planar_128", sets), make(), 2)

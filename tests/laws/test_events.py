@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import ceil
+from math import ceil, prod
 
 import numpy as np
 import pytest
@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from numpy.typing import NDArray
 
 from pillarsim.arch.chip import Idle
-from pillarsim.arch.placement import PlacedLayer, Placement
+from pillarsim.arch.placement import INPUT, Placement, Stage
 from pillarsim.arch.simulate import simulate
 from pillarsim.arch.simulate.mesh import GLOBAL, route
+from pillarsim.arch.simulate.plan import make_plan
 from pillarsim.arch.timing import Port, Timing, Unit
 from pillarsim.arch.trace import Trace
 from tests.arch.simulate.builders import ARRAYS_PER_TILE, FAST, Spec, build
@@ -122,34 +123,55 @@ def test_little_and_utilization_of_the_arrays(case: Case) -> None:
     """Arrays are busy for windows x time a window: the mean number of windows in them is rate x time (Little)."""
     trace = simulate(case.placement, case.timing, case.idle, case.images, "operation", arrays_per_tile=ARRAYS_PER_TILE)
     timing = case.timing
-    for layer, placed in zip(trace.layers, case.placement.layers, strict=True):
-        phase = timing.read_ps * (placed.chunks if timing.analog_bits else 1)
-        batches = placed.reads_per_chunk * (1 if timing.analog_bits else placed.chunks)
+    plan = make_plan(case.placement, timing, 1)
+    for layer, stage in zip(trace.layers, plan.stages, strict=True):
+        assert layer.windows == stage.windows * case.images
+        if not stage.layers:
+            continue
         conversion = timing.slots * timing.convert_ps
-        assert layer.windows == placed.matrix.windows * case.images
-        if not timing.sample_hold:
-            assert layer.busy_ps == layer.windows * batches * (phase + conversion)
+        longest = shortest = exact = 0
+        for replica in (plan.replicas[number] for number in stage.replicas):
+            windows = len(range(replica.index, layer.windows, len(stage.replicas)))
+            phase = timing.read_ps * (replica.chunks if timing.analog_bits else 1)
+            batches = replica.groups * (1 if timing.analog_bits else replica.chunks)
+            exact += windows * batches * (phase + conversion)
+            shortest += windows * (phase + (batches - 1) * max(phase, conversion))
+            longest += windows * batches * max(phase, conversion)
+        if timing.sample_hold:
+            assert shortest <= layer.busy_ps <= longest
         else:
-            shortest = phase + (batches - 1) * max(phase, conversion)
-            assert layer.windows * shortest <= layer.busy_ps <= layer.windows * batches * max(phase, conversion)
+            assert layer.busy_ps == exact
 
 
-def wanted_values(layer: PlacedLayer, stream: tuple[int, int, int], tile: int) -> NDArray[np.bool_]:
-    """Which values of the input map (C, H, W) the arrays in a tile take part in, found by marking."""
+def wanted_values(placement: Placement, stage: Stage, tile: int) -> NDArray[np.bool_]:
+    """Which values of the input map (C, H, W) a stage's arrays in a tile take part in, found by marking."""
+    stream = placement.input_stream
     wanted = np.zeros(stream, bool)
-    matrix = layer.matrix
-    shape = (matrix.in_shape[0], *matrix.kernel)
-    for array in (array for replica in layer.replicas for array in replica if array.tile == tile):
-        block = layer.row_blocks[array.row_block]
-        for row in range(block.start, block.stop):
-            channel, y, x = (int(index) for index in np.unravel_index(row, shape))
-            if matrix.in_shape != stream:
-                wanted.reshape(-1)[channel] = True
-            elif matrix.windows == 1 and matrix.padding == (0, 0):
-                wanted[channel, y, x] = True
-            else:
-                wanted[channel] = True
+    if not stage.layers:
+        wanted[:] = True
+    for layer in (placement.layers[number] for number in stage.layers):
+        matrix = layer.matrix
+        shape = (matrix.in_shape[0], *matrix.kernel)
+        for array in (array for replica in layer.replicas for array in replica if array.tile == tile):
+            block = layer.row_blocks[array.row_block]
+            for row in range(block.start, block.stop):
+                channel, y, x = (int(index) for index in np.unravel_index(row, shape))
+                if stage.inputs[0].access == "map":
+                    wanted.reshape(-1)[channel] = True
+                elif matrix.windows == 1 and matrix.padding == (0, 0, 0, 0):
+                    place = y * matrix.dilation[0], x * matrix.dilation[1]
+                    wanted[channel + layer.channels[0], place[0], place[1]] = True
+                else:
+                    wanted[channel + layer.channels[0]] = True
     return wanted
+
+
+def tiles_of(placement: Placement, stage: Stage) -> set[int]:
+    """Where a stage takes its input."""
+    if stage.home is not None:
+        return {stage.home}
+    layers = (placement.layers[number] for number in stage.layers)
+    return {array.tile for layer in layers for replica in layer.replicas for array in replica}
 
 
 @given(case=cases())
@@ -157,20 +179,22 @@ def wanted_values(layer: PlacedLayer, stream: tuple[int, int, int], tile: int) -
 def test_pixels_and_flits_are_conserved(case: Case) -> None:
     """Every pixel crosses every router between its ends once: what the ledger counts follows from the routes."""
     trace = simulate(case.placement, case.timing, case.idle, case.images, "window", arrays_per_tile=ARRAYS_PER_TILE)
-    timing, layers = case.timing, case.placement.layers
-    channels, height, width = case.placement.input_shape
-    tiles = {array.tile for replica in layers[0].replicas for array in replica}
+    timing, placement = case.timing, case.placement
+    channels, height, width = placement.input_stream
     expected = 0
-    for tile in tiles:
-        wanted = wanted_values(layers[0], (channels, height, width), tile)
-        rows = wanted.sum(axis=(0, 2)) * 8  # bits of each row of the input that this tile needs
-        flits = sum(-(-(bits + timing.header_bits) // timing.link_width) for bits in rows.tolist() if bits)
-        expected += flits * len(route(timing, GLOBAL, tile))
+    for stage in placement.stages:
+        for _ in (edge for edge in stage.inputs if edge.source == INPUT):
+            for tile in tiles_of(placement, stage):
+                wanted = wanted_values(placement, stage, tile)
+                rows = wanted.sum(axis=(0, 2)) * 8  # bits of each row of the input that this tile needs
+                flits = sum(-(-(bits + timing.header_bits) // timing.link_width) for bits in rows.tolist() if bits)
+                expected += flits * len(route(timing, GLOBAL, tile))
     assert trace.ledger.counts["router", "flit", ""] == case.images * expected
-    out = layers[-1].final_shape
-    bits = case.images * (channels * height * width * 8 + out[0] * out[1] * out[2] * 32)
+    last = placement.stages[-1]
+    bits = case.images * (channels * height * width * 8 + prod(last.stream) * 32)
     assert trace.ledger.counts["off_chip", "bit", ""] == bits
-    for layer in layers:
+    for stage in placement.stages:
         for role in ("input_register", "output_register"):
-            written = trace.ledger.counts[role, "write", layer.name]
-            assert written == trace.ledger.counts[role, "read", layer.name] > 0
+            written = trace.ledger.counts[role, "write", stage.name]
+            assert written == trace.ledger.counts[role, "read", stage.name]
+            assert (written > 0) == bool(stage.layers)
