@@ -3,10 +3,12 @@
 programming: write-verify of every cell of a network of 11 million weights in 8 cells each, in one call: 4 levels, 2-bit
 cells of 1 MOhm to 50 kOhm, log-normal error 0.13 (LRS) and 0.74 (HRS), tolerance 1 uS, at most 20 pulses. Asked: under
 10 s on two threads (aim 5 s) and memory bounded: of cells and outcome, and little besides.
+networks: programming statistics of every cell of a network compiled for `isaac_isca_2016` (16-bit weights in 8 cells, as
+many tiles as it needs), with the sums that default activity needs; memory besides network and placement. Once each.
 pulses: one pulse on each device of 784 x 3000 pairs, all imperfections on, one thread; of weak RESET (Majumdar
 et al. 2021) with reading the resistance too, asked under 0.5 s, of the other models without.
 Wall times, the best of the repeats. Peak memory is that of the process less what it held before (VmHWM, Linux).
-Run: python benchmarks/bench_devices.py [--repeats K] [--sections programming,pulses] [--json -]
+Run: python benchmarks/bench_devices.py [--repeats K] [--sections programming,networks,pulses] [--json -]
 """
 
 from __future__ import annotations
@@ -17,17 +19,25 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from tabulate import tabulate
 
-from pillarsim.arch.chip.load import load_card
+from pillarsim.arch.chip.load import load_card, load_chip
+from pillarsim.arch.compute.activities import written_sums
+from pillarsim.arch.compute.program import placement_levels
+from pillarsim.arch.compute.programming import write_network
+from pillarsim.arch.compute.reading import read_rule
 from pillarsim.arch.device import device_of
 from pillarsim.devices.cells import CellStates, WriteRule, write_cells
 from pillarsim.devices.programming_error import LogNormalError
 from pillarsim.devices.pulses import resistance_ohm
+from pillarsim.mapping import compile_network
+from pillarsim.workloads.topology import load_network
 
 Row = dict[str, Any]
 
@@ -82,6 +92,33 @@ def programming(repeats: int) -> list[Row]:
     ]
 
 
+def networks(repeats: int) -> list[Row]:
+    """Write every cell of whole networks as a run without images does; `repeats` is not used."""
+    rows = []
+    for name, sets in (("resnet18", ()), ("vgg16", ("tile.count={x: 14, y: 51}",))):
+        chip, network = load_chip("isaac_isca_2016", sets).chip, load_network(name)
+        bits, array = chip.bits_per_cell, chip.array
+        images = np.random.default_rng(0).random((1, *network.input_shape), dtype=np.float32)
+        placement = compile_network(
+            network, images, array=array, tile=chip.tile, weights=chip.weights, bits_per_cell=bits, inputs=chip.input,
+            mapping=chip.mapping,
+        )  # fmt: skip
+        levels = placement_levels(placement, chip.weights, bits)
+        rule = read_rule(array, chip.weights, chip.input, chip.readout, bits)
+        look = partial(written_sums, rule=rule, array=array, retention=None, temperature_k=300.0, seed=1)
+        rails = {volts: volts for volts in (array.read_voltage, chip.write.voltage)}
+        before, cells = memory_mb("VmHWM"), sum(layer.cells for layer in placement.layers) / 1e6
+        for threads in (1, 2):
+            start = time.perf_counter()
+            write_network(
+                placement, levels, array, chip.write, bits, rails, 1, look=look, threads=threads
+            )  # fmt: skip
+            what = f"networks: {name}, {cells:.4g} million cells, threads: {threads}, s"
+            rows.append(row(what, time.perf_counter() - start))
+        rows.append(row(f"networks: {name}, peak memory above compiling, MB", memory_mb("VmHWM") - before))
+    return rows
+
+
 def pulses(repeats: int) -> list[Row]:
     """One pulse on every device of a layer of pairs, for each pulse model that a shipped card has."""
     rows = []
@@ -98,7 +135,11 @@ def pulses(repeats: int) -> list[Row]:
     return rows
 
 
-SECTIONS: dict[str, Callable[[int], list[Row]]] = {"programming": programming, "pulses": pulses}
+SECTIONS: dict[str, Callable[[int], list[Row]]] = {
+    "programming": programming,
+    "networks": networks,
+    "pulses": pulses,
+}
 
 
 def in_child(section: str, repeats: int) -> list[Row]:

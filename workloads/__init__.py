@@ -13,6 +13,7 @@ _PUBLIC: dict[str, str] = {
     "Network": "network",
     "NetworkError": "network",
     "TrainingOptions": "train",
+    "load_arrays": "datasets",
     "load_dataset": "datasets",
     "load_network": "topology",
     "train_software": "train",

@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,6 +27,7 @@ from pillarsim.workloads.network import (
     BatchNorm,
     Constant,
     Conv2d,
+    Layer,
     Linear,
     Network,
     NetworkError,
@@ -73,8 +75,9 @@ def train_multilabel(
     many as one another, but for one sample. progress: called after every step. checkpoint: a folder that holds the
     state after the last whole epoch; a run with the same arguments goes on from there, bit for bit as if it had never
     stopped. Deterministic for a seed, a thread count and a torch build.
-    Raises NetworkError where the last layer is no sigmoid, labels or dropout do not fit the network, or it has constants
-    or cells in place of products; InputError for a checkpoint that cannot be read or written, or is of another run.
+    Raises NetworkError where the last layer is no sigmoid, where labels or dropout do not fit the network, and where it
+    has constants or cells in place of products; InputError for a checkpoint that cannot be read or written, or is of
+    another run.
     """
     _check(network, dataset, options)
     identity = {
@@ -155,8 +158,10 @@ class _Run:
         known, shares, output = {INPUT: inputs}, dict(self.options.dropout), inputs
         for layer, sources in zip(self.network.layers[:-1], self.network.sources[:-1], strict=True):
             taken = [known[source] for source in sources]
-            norm = isinstance(layer, BatchNorm)
-            output = self.normalised(layer, taken[0]) if norm else apply_layer(layer, taken, self.named)
+            if isinstance(layer, BatchNorm):
+                output = self.normalised(layer, taken[0])
+            else:
+                output = apply_layer(layer, taken, self.named)
             if layer.name in shares:
                 output = dropped(output, shares[layer.name], self.generator)
             known[layer.name] = output
@@ -202,8 +207,8 @@ def _check(network: Network, dataset: Dataset, options: MultilabelOptions) -> No
 
 
 def _refilled(network: Network, named: Mapping[str, Tensor], dataset: str) -> Network:
-    layers = tuple(
-        replace(layer, **{key: named[f"{layer.name}.{key}"].detach().numpy() for key in parameters(layer)})
-        for layer in network.layers
-    )
-    return replace(network, layers=layers, dataset=dataset, trained=True)
+    def refilled(layer: Layer) -> Layer:
+        changes: dict[str, Any] = {key: named[f"{layer.name}.{key}"].detach().numpy() for key in parameters(layer)}
+        return replace(layer, **changes)
+
+    return replace(network, layers=tuple(map(refilled, network.layers)), dataset=dataset, trained=True)

@@ -19,6 +19,7 @@ from pillarsim.arch.trace import LayerTrace, Trace
 
 if TYPE_CHECKING:
     from pillarsim.arch.chip import Idle
+    from pillarsim.arch.simulate.timeline import Recorder
 
 __all__ = ["simulate"]
 
@@ -36,6 +37,7 @@ def simulate(
     conversions_per_unit: int = 1,
     progress: Callable[[int], None] | None = None,
     skip: bool = True,
+    recorder: Recorder | None = None,
 ) -> Trace:
     """Stream `images` images through the stages of `placement` without pause; return times, counts and power states.
 
@@ -43,20 +45,23 @@ def simulate(
     the columns of a differential pair are converted apart. `progress` is called with the number of finished images.
     Both details return the same Trace but for `detail`, `skipped`, `events`, `cpu_s` and `wall_s`. `skip`: detail
     `window` does not simulate images one by one once the pipeline repeats itself, which changes no time and no count
-    (`fast.steady`). cpu_s and wall_s leave out loading, and the first time making, compiled code.
+    (`fast.steady`). cpu_s and wall_s leave out loading, and the first time making, compiled code. `recorder`: records
+    what happens in the first images of detail `window` (`timeline`), and changes no time and no count.
 
-    Raises FitError where a buffer cannot hold what its stages need, InputError for an unknown detail, no image or a
-    unit that the chip lacks, ModelError where a conservation law fails.
+    Raises FitError where a buffer cannot hold what its stages need, InputError for an unknown detail, one that cannot
+    be recorded, no image or a unit that the chip lacks, ModelError where a conservation law fails.
     """
     if detail not in DETAILS:
         raise InputError(f"detail: expected {' or '.join(map(repr, DETAILS))}, found {detail!r}")
     if images < 1:
         raise InputError(f"images: expected at least 1, found {images}")
+    if recorder is not None and detail != "window":
+        raise InputError(f"detail: expected 'window' for a run that is recorded, found {detail!r}")
     cpu, wall = time.process_time(), time.perf_counter()
     plan = make_plan(placement, timing, conversions_per_unit)
     made: FastRun | SteppedRun
     if detail == "window":
-        made = FastRun(plan, timing, idle, images, skip)
+        made = FastRun(plan, timing, idle, images, skip, recorder)
         cpu, wall = cpu + made.loading_s[0], wall + made.loading_s[1]
     else:
         made = SteppedRun(plan, timing, idle, images)

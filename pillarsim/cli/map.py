@@ -48,7 +48,7 @@ def command(
         check_writable(Path(str(json_file)))
     if plot is not None:
         check_picture(plot)
-    record = map_record(load_chip(chip, sets), load_network(workload), seed, data_dir)
+    record = map_record(load_chip(chip, sets), load_network(workload, seed=seed, data_dir=data_dir), seed, data_dir)
     if plot is not None:
         write_picture(draw(record), plot)
     if json_file not in (None, "-"):

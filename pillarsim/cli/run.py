@@ -78,7 +78,7 @@ def command(
     count = None if samples is None else _samples(samples)
     if outputs is not None and count == 0:
         raise InputError("--outputs: expected --samples above 0, since no output is computed without samples")
-    loaded, network = load_chip(chip, sets), load_network(workload)
+    loaded, network = load_chip(chip, sets), load_network(workload, seed=seed, data_dir=data_dir)
     given = None if inputs is None else read_samples(inputs)
     if outputs is not None and given is None and (network.dataset is None or not network.trained):
         raise InputError(f"--outputs: workload {network.name!r} has no data of its own: expected --inputs")

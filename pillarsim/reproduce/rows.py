@@ -74,6 +74,11 @@ ROWS = {
             "Majumdar et al. 2021, weak RESET of HfOx: device statistics",
             "pillarsim.reproduce.majumdar2021_devices",
         ),
+        Row(
+            "multiresbind2021",
+            "Zhao and Hamada 2021, Multi-resBind: its totals, and its architecture on noisy crossbars",
+            "pillarsim.reproduce.multiresbind2021",
+        ),
     )
 }
 

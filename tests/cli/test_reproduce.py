@@ -86,6 +86,7 @@ def test_list(capsys: pytest.CaptureFixture[str]) -> None:
         "prakash2016",
         "kim2017",
         "majumdar2021-devices",
+        "multiresbind2021",
     ]
     assert "Chen et al. 2021" in lines[0]
     assert "list takes no options" in refused(capsys, "list", "--quick")

@@ -84,6 +84,16 @@ def test_batch_norm_is_not_counted_as_weights() -> None:
     assert network(conv(), norm).weights == network(conv()).weights == 156
 
 
+def test_a_bias_counts_where_there_is_one() -> None:
+    """A bias of zeros is a parameter unless the layer has none; one that is not zero always is."""
+    bare = replace(conv(), has_bias=False)
+    assert network(conv()).weights == 156
+    assert network(bare).weights == 150
+    folded = replace(bare, bias=np.ones(6, np.float32))
+    assert folded.has_bias
+    assert network(folded).weights == 156
+
+
 @pytest.mark.parametrize(
     ("layers", "message"),
     [

@@ -117,9 +117,11 @@ def test_lossy_cifar_takes_the_classes_in_turn(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no image test/airplane/0002\.jpg"):
         load_dataset("cifar10", "test", 21, tmp_path)
     path = tmp_path / "cifar10" / "cifar10_jpeg_full.tar.xz"
-    path.write_bytes(path.read_bytes()[:900])
-    with pytest.raises(InputError, match="not a readable archive, perhaps truncated"):
-        load_dataset("cifar10", "test", 13, tmp_path)
+    content = path.read_bytes()
+    for kept in (0, 5, 50, len(content) // 4):
+        path.write_bytes(content[:kept])
+        with pytest.raises(InputError, match=r"not a readable archive, perhaps truncated|no image test/"):
+            load_dataset("cifar10", "test", 20, tmp_path)
 
 
 def test_lossy_cifar_of_the_data_directory(data_dir: Path) -> None:
@@ -201,9 +203,11 @@ def test_own_arrays(tmp_path: Path) -> None:
     """x becomes float32, y int64; both are optional to the network that they are for."""
     x = np.arange(6).reshape(2, 3)
     inputs, labels = load_arrays(write(tmp_path, {"x": x, "y": np.array([3, 0], np.uint8)}), NETWORK)
-    assert (inputs.dtype, inputs.tolist()) == (np.float32, x.tolist())
+    assert inputs.dtype == np.float32
+    assert inputs.tolist() == x.tolist()
     assert labels is not None
-    assert (labels.dtype, labels.tolist()) == (np.int64, [3, 0])
+    assert labels.dtype == np.int64
+    assert labels.tolist() == [3, 0]
     inputs, labels = load_arrays(write(tmp_path, {"x": x / 7}))
     assert labels is None
     assert float(inputs[1, 2]) == near(5 / 7)

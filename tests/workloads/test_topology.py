@@ -1,6 +1,7 @@
 """Networks as files: the shipped ones, and one clear message for each thing that can be wrong."""
 
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -51,8 +52,22 @@ def _line(text: str) -> int:
 
 
 def test_shipped_names() -> None:
-    """Both networks of the first version are there."""
-    assert {"mnist-lenet5", "mnist-mlp"} <= set(workload_names())
+    """All networks of the zoo are there."""
+    assert set(workload_names()) == {
+        "alexnet", "mnist-bnn", "mnist-lenet5", "mnist-mlp", "mobilenet_v2", "multi-resbind", "resnet18", "resnet50",
+        "squeezenet1_0", "vgg16", "vgg8", "vit_tiny",
+    }  # fmt: skip
+
+
+def test_small_vgg_of_cifar() -> None:
+    """VGG-8 counted by hand: seven convolutions and one fully connected layer."""
+    network = load_network("vgg8")
+    channels = (3, 128, 128, 256, 256, 512, 512, 1024)
+    kernels = [9 * a * b for a, b in pairwise(channels)]
+    positions = (1024, 1024, 256, 256, 64, 64, 4)
+    assert network.weights == sum(kernels) + sum(channels[1:]) + 10_250
+    assert network.macs == sum(a * b for a, b in zip(kernels, positions, strict=True)) + 10_240
+    assert (network.shapes[-1], network.dataset, network.trained) == ((10,), "cifar10", False)
 
 
 @pytest.mark.parametrize(

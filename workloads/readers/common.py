@@ -79,10 +79,12 @@ def needed(name: str, data_dir: Path | None, expected: str) -> Path:
 def read_npz(path: Path) -> dict[str, npt.NDArray[Any]]:
     """The arrays of an .npz file by name; raises InputError if it is absent, damaged, or holds Python objects."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream:
+            file = np.load(stream, allow_pickle=False)
             if not isinstance(file, np.lib.npyio.NpzFile):
                 raise InputError(f"{path}: expected an .npz file with named arrays, found a single array")
-            return {name: file[name] for name in file.files}
+            with file:
+                return {name: file[name] for name in file.files}
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; expected an .npz file") from None
     except (OSError, ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile, zlib.error) as error:

@@ -7,9 +7,11 @@ rows count over all images of the run; -1 is "none".
 
 from __future__ import annotations
 
-# events: the order of what happens is (TIME, ORDER, TIE); SERVER and SERVICE only for requests
-TIME, ORDER, TIE, KIND, A, B, C, SERVER, SERVICE = range(9)
-EVENT_COLUMNS = 9
+# events: SERVER and SERVICE only for requests
+TIME, KIND, A, B, C, SERVER, SERVICE = range(7)
+EVENT_COLUMNS = 7
+# entries of the queue: time, order and tie, by which they go, and the row of the event
+QUEUE_COLUMNS = 4
 
 # kinds of requests to servers (A, B, C)
 FETCH, TRANSFER, PIXEL_HOP, PARTIAL_HOP, OUT_HOP, WRITE, STEP = range(7)
@@ -18,9 +20,9 @@ OUT_WRITE, OUT_READ, OUT_MOVE, IN_MOVE, IN_WRITE, IN_READ = range(7, 13)
 RELEASE, ARRIVE, WAKE, BEGIN, FINISH, NEXT_ROW, STORED, ROW_READ = range(20, 28)
 OUT_RELEASE, GONE, ARRAYS_FREE, CLAIMS, PUMP, PUMP_SOURCE = range(28, 34)
 
-# phases of a picosecond, in the upper bits of ORDER
+# phases of a picosecond, in the upper bits of the order
 HAPPENS, CLAIM_PHASE, GRANT_PHASE = 0, 1 << 60, 2 << 60
-# the key of a request: ORDER holds (stage + 1, kind, replica), TIE (sequence, ring)
+# the key of a request: the order holds (stage + 1, kind, replica), the tie (sequence, ring)
 STAGE_SHIFT, KIND_SHIFT, TIE_SHIFT = 36, 34, 20
 
 # requests that an event has made, until they are asked: kind, A, B, C, time

@@ -25,6 +25,7 @@ from pillarsim.arch.trace import LayerTrace
 
 if TYPE_CHECKING:
     from pillarsim.arch.chip import Idle
+    from pillarsim.arch.simulate.timeline import Recorder
 
 __all__ = ["FastRun"]
 
@@ -34,25 +35,34 @@ _EVENTS_AT_ONCE = 1 << 20  # between two looks at the keyboard; assumed
 class FastRun:
     """One run in detail `window`."""
 
-    def __init__(self, plan: Plan, timing: Timing, idle: Idle, images: int, skip: bool) -> None:
-        """`skip`: leave out images once the pipeline repeats itself."""
+    def __init__(
+        self, plan: Plan, timing: Timing, idle: Idle, images: int, skip: bool, recorder: Recorder | None = None
+    ) -> None:
+        """`skip`: leave out images once the pipeline repeats itself, and `recorder` has what it wants."""
         self._plan, self._timing, self._images = plan, timing, images
         self._built: Built = build_machine(plan, timing, idle, images)
         self._machine: Machine = self._built.machine
         self.steady = Steady(plan, images, skip)
+        self._recorder = recorder
+        if recorder is not None:
+            recorder.start(plan, timing, self._built, images)
         cpu, wall = time.process_time(), time.perf_counter()
         advance(self._machine.memory, 0)
         self.loading_s = time.process_time() - cpu, time.perf_counter() - wall
 
     def run(self, progress: Callable[[int], None] | None) -> None:
         """Process every event."""
-        status, told = FULL, 0
+        status, told, recording = FULL, 0, False
         while status != ENDED:
             if status == FULL:
                 self._machine = enlarged(self._machine)
-            elif status == MARKED:
+            elif status == MARKED and not recording:
                 self.steady.look(self._machine)
-            status = advance(self._machine.memory, _EVENTS_AT_ONCE)
+            recording = self._recorder is not None and self._recorder.on
+            if self._recorder is not None and recording:
+                status = self._recorder.advance(self._machine, _EVENTS_AT_ONCE)
+            else:
+                status = advance(self._machine.memory, _EVENTS_AT_ONCE)
             done = int(self._machine.head[at.H_FINISHED]) + self.steady.skipped
             if progress is not None and done > told:
                 for image in range(told, done):

@@ -45,7 +45,7 @@ class Machine(NamedTuple):
     early: Ints
     events: Ints
     queue: Ints
-    """(time, row of `events`) of each pending event, as a heap"""
+    """(time, order, tie, row of `events`) of each pending event, as a heap"""
     unused: Ints
     """rows of `events` that hold none, as a stack"""
     outbox: Ints

@@ -1,4 +1,4 @@
-"""The queue of events, compiled: a binary heap in the order of (time, phase and key).
+"""The queue of events, compiled: a heap with four branches in the order of (time, phase and key).
 
 Of a picosecond, what happens comes first, then claims of shared arrays, group by group, then grants of servers by key.
 """
@@ -20,56 +20,63 @@ def push(
     m[at.H_UNUSED] -= 1
     row = m[m[at.H_UNUSED_ROWS] + m[at.H_UNUSED]]
     event = event_at(m, row)
-    m[event], m[event + 1], m[event + 2], m[event + 3], m[event + 4] = time_ps, order, tie, kind, a
-    m[event + 5], m[event + 6], m[event + 7], m[event + 8] = b, c, server, service
+    m[event + at.TIME], m[event + at.KIND], m[event + at.A], m[event + at.B] = time_ps, kind, a, b
+    m[event + at.C], m[event + at.SERVER], m[event + at.SERVICE] = c, server, service
     queue, place = m[at.H_QUEUE], m[at.H_QUEUED]
     m[at.H_QUEUED] = place + 1
     while place > 0:
-        above = (place - 1) >> 1
-        time_above = m[queue + 2 * above]
-        if time_above < time_ps:
+        above = (place - 1) >> 2
+        entry = queue + at.QUEUE_COLUMNS * above
+        if not _before(m, time_ps, order, tie, entry):
             break
-        if time_above == time_ps:
-            other = event_at(m, m[queue + 2 * above + 1])
-            if m[other + at.ORDER] < order or (m[other + at.ORDER] == order and m[other + at.TIE] <= tie):
-                break
-        m[queue + 2 * place], m[queue + 2 * place + 1] = time_above, m[queue + 2 * above + 1]
+        _copy(m, entry, queue + at.QUEUE_COLUMNS * place)
         place = above
-    m[queue + 2 * place], m[queue + 2 * place + 1] = time_ps, row
+    entry = queue + at.QUEUE_COLUMNS * place
+    m[entry], m[entry + 1], m[entry + 2], m[entry + 3] = time_ps, order, tie, row
 
 
 @compiled
 def pop(m: Ints) -> int:
     """Take the first event out of the queue and return its row, which is unused from now on but still to be read."""
     queue = m[at.H_QUEUE]
-    first: int = m[queue + 1]
+    first: int = m[queue + 3]
     last = m[at.H_QUEUED] - 1
     m[at.H_QUEUED] = last
     m[m[at.H_UNUSED_ROWS] + m[at.H_UNUSED]] = first
     m[at.H_UNUSED] += 1
-    time_ps, row = m[queue + 2 * last], m[queue + 2 * last + 1]
+    end = queue + at.QUEUE_COLUMNS * last
+    time_ps, order, tie = m[end], m[end + 1], m[end + 2]
     place = 0
     while True:
-        below = 2 * place + 1
+        below = 4 * place + 1
         if below >= last:
             break
-        if below + 1 < last and _before(m, queue + 2 * below + 2, queue + 2 * below):
-            below += 1
-        if not _before(m, queue + 2 * below, queue + 2 * last):
+        least = queue + at.QUEUE_COLUMNS * below
+        for number in range(below + 1, min(below + 4, last)):
+            entry = queue + at.QUEUE_COLUMNS * number
+            if _before(m, m[entry], m[entry + 1], m[entry + 2], least):
+                least, below = entry, number
+        if _before(m, time_ps, order, tie, least):
             break
-        m[queue + 2 * place], m[queue + 2 * place + 1] = m[queue + 2 * below], m[queue + 2 * below + 1]
+        _copy(m, least, queue + at.QUEUE_COLUMNS * place)
         place = below
-    m[queue + 2 * place], m[queue + 2 * place + 1] = time_ps, row
+    _copy(m, end, queue + at.QUEUE_COLUMNS * place)
     return first
 
 
 @compiled
-def _before(m: Ints, one: int, other: int) -> bool:
-    """Whether the event at one place of the queue goes before that at another."""
-    before: bool = m[one] < m[other]
-    if m[one] == m[other]:
-        event, late = event_at(m, m[one + 1]), event_at(m, m[other + 1])
-        before = m[event + at.ORDER] < m[late + at.ORDER]
-        if m[event + at.ORDER] == m[late + at.ORDER]:
-            before = m[event + at.TIE] < m[late + at.TIE]
+def _before(m: Ints, time_ps: int, order: int, tie: int, entry: int) -> bool:
+    """Whether an event goes before that of an entry of the queue."""
+    before: bool = time_ps < m[entry]
+    if m[entry] == time_ps:
+        before = order < m[entry + 1]
+        if m[entry + 1] == order:
+            before = tie < m[entry + 2]
     return before
+
+
+@compiled
+def _copy(m: Ints, source: int, target: int) -> None:
+    """Copy an entry of the queue."""
+    m[target], m[target + 1] = m[source], m[source + 1]
+    m[target + 2], m[target + 3] = m[source + 2], m[source + 3]

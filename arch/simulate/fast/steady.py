@@ -214,7 +214,7 @@ def state_of(m: Machine) -> bytes:
 def _events(m: Machine, images: int, windows: Ints, pixels: Ints) -> Ints:
     """Pending events (time, kind, A, B, C), sorted."""
     head = m.head
-    found = m.events[m.queue[: head[at.H_QUEUED], 1]]
+    found = m.events[m.queue[: head[at.H_QUEUED], 3]]
     found = found[:, [at.TIME, at.KIND, at.A, at.B, at.C]]
     found[:, 0] -= head[at.H_NOW]
     kind, number = found[:, 1], found[:, 2]

@@ -53,6 +53,7 @@ class _Tables:
         self.trackers: list[bool] = []
         self.groups: dict[str, list[tuple[int, int]]] = {}
         self._lists: list[Ints] = []
+        self._found: dict[bytes, int] = {}
         self._length = at.HEADER_COLUMNS  # `lists` stands behind the header
         self.tiles: dict[int, int] = {}
         self.tile_rows: list[list[int]] = []
@@ -74,10 +75,13 @@ class _Tables:
         return len(self.services) - len(services)
 
     def listed(self, values: Sequence[int] | Ints) -> int:
-        """Put values in `lists`; return where they stand in memory."""
-        self._lists.append(np.asarray(values, np.int64))
-        first, self._length = self._length, self._length + len(values)
-        return first
+        """Put values in `lists`, once; return where they stand in memory."""
+        made = np.asarray(values, np.int64)
+        content = made.tobytes()
+        if content not in self._found:
+            self._lists.append(made)
+            self._found[content], self._length = self._length, self._length + len(made)
+        return self._found[content]
 
     def lists(self) -> Ints:
         """All lists, one behind another."""
@@ -168,7 +172,7 @@ def build_machine(plan: Plan, timing: Timing, idle: Idle, images: int) -> Built:
             "finished": np.full(images, -1),
             "early": _linked(_FIRST_ROWS),
             "events": np.zeros((_FIRST_ROWS, at.EVENT_COLUMNS), np.int64),
-            "queue": np.zeros((_FIRST_ROWS, 2), np.int64),
+            "queue": np.zeros((_FIRST_ROWS, at.QUEUE_COLUMNS), np.int64),
             "unused": np.arange(_FIRST_ROWS - 1, -1, -1),
             "outbox": np.zeros((head[at.H_MARGIN], at.OUTBOX_COLUMNS), np.int64),
         },

@@ -24,6 +24,7 @@ View: TypeAlias = Literal["sequence", "region"]
 
 REGIONS = 4  # intron, CDS, 3'UTR, 5'UTR
 MOTIF = 7  # bases, assumed: motifs of RNA-binding proteins have 4 to 8
+COPIES = 4  # of the motif in a window that is bound, which may cover one another; assumed
 # share of windows that a protein binds, for the regions in an order of its own: assumed, 10 % on average
 SHARES = (0.04, 0.08, 0.12, 0.16)
 
@@ -54,11 +55,12 @@ def draw_motifs(split: Split, count: int, proteins: int, length: int, seed: int)
     bases = torch.randint(0, 4, (count, length), generator=stream)
     regions = torch.randint(0, REGIONS, (count,), generator=stream)
     labels = torch.rand((count, proteins), generator=stream) < shares.T[regions]
-    starts = torch.randint(0, length - MOTIF + 1, (count, proteins), generator=stream)
-    for protein, motif in enumerate(motifs):
-        bound = torch.nonzero(labels[:, protein])[:, 0]
-        places = starts[bound, protein, None] + torch.arange(MOTIF)
-        bases[bound[:, None], places] = motif
+    starts = torch.randint(0, length - MOTIF + 1, (COPIES, count, proteins), generator=stream)
+    for copy in starts:
+        for protein, motif in enumerate(motifs):
+            bound = torch.nonzero(labels[:, protein])[:, 0]
+            places = copy[bound, protein, None] + torch.arange(MOTIF)
+            bases[bound[:, None], places] = motif
     return Motifs(split, bases.numpy(), regions.numpy(), labels.long().numpy())
 
 
