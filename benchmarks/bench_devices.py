@@ -3,8 +3,8 @@
 programming: write-verify of every cell of a network of 11 million weights in 8 cells each, in one call: 4 levels, 2-bit
 cells of 1 MOhm to 50 kOhm, log-normal error 0.13 (LRS) and 0.74 (HRS), tolerance 1 uS, at most 20 pulses. Asked: under
 10 s on two threads (aim 5 s) and memory bounded: of cells and outcome, and little besides.
-networks: programming statistics of every cell of a network compiled for `isaac_isca_2016` (16-bit weights in 8 cells, as
-many tiles as it needs), with the sums that default activity needs; memory besides network and placement. Once each.
+networks: programming statistics of every cell of a network compiled for `isaac_isca_2016` (16-bit weights in 8 cells,
+as many tiles as it needs), with the sums that default activity needs; memory above that of compiling. Once each.
 pulses: one pulse on each device of 784 x 3000 pairs, all imperfections on, one thread; of weak RESET (Majumdar
 et al. 2021) with reading the resistance too, asked under 0.5 s, of the other models without.
 Wall times, the best of the repeats. Peak memory is that of the process less what it held before (VmHWM, Linux).

@@ -23,7 +23,7 @@ from pillarsim.arch.components.timing import build_timing
 from pillarsim.arch.placement import Placement
 from pillarsim.arch.simulate import simulate
 from pillarsim.arch.trace import Trace
-from pillarsim.mapping.compile import compile_network
+from pillarsim.compiled import compile_for
 from pillarsim.workloads.topology import load_network
 
 
@@ -31,16 +31,7 @@ def place(chip: Chip, workload: str) -> Placement:
     """Compile a workload for a chip."""
     network = load_network(workload)
     calibration = np.random.default_rng(0).random((8, *network.input_shape), dtype=np.float32)
-    return compile_network(
-        network,
-        calibration,
-        array=chip.array,
-        tile=chip.tile,
-        weights=chip.weights,
-        bits_per_cell=chip.bits_per_cell,
-        inputs=chip.input,
-        mapping=chip.mapping,
-    )
+    return compile_for(chip, network, calibration, build_timing(chip, build_components(chip), chip.idle))
 
 
 def peak_bytes(chip: Chip, placement: Placement, images: int) -> int:
@@ -54,9 +45,9 @@ def peak_bytes(chip: Chip, placement: Placement, images: int) -> int:
 
 
 def run(chip: Chip, placement: Placement, images: int) -> Trace:
-    """One simulation in detail `window`."""
-    timing = build_timing(chip, build_components(chip), chip.idle)
-    return simulate(placement, timing, chip.idle, images, "window", arrays_per_tile=chip.tile.arrays_per_level)
+    """One simulation in detail `window`, image by image."""
+    timing, arrays = build_timing(chip, build_components(chip), chip.idle), chip.tile.arrays_per_level
+    return simulate(placement, timing, chip.idle, images, "window", arrays_per_tile=arrays, skip=False)
 
 
 def main() -> None:

@@ -90,6 +90,14 @@ class _Draft:
     output: Tensor
     post: list[Layer] = field(default_factory=list)
 
+    @property
+    def signs(self) -> bool:
+        """Whether its output is -1, 0 or 1, whose mean has no such code."""
+        last = self.operator
+        for layer in self.post:
+            last = layer if isinstance(layer, Activation) and layer.function != "clip" else last
+        return isinstance(last, Activation) and last.function == "sign"
+
     def node(self) -> Node:
         return Node(
             self.name,
@@ -155,6 +163,8 @@ class _Lowering:
                 draft.matrix = draft.matrix.followed_by(*folded)
                 self.refs[layer.name] = ref
                 return True
+        if isinstance(layer, AvgPool2d) and draft.signs:
+            return False
         if isinstance(layer, MaxPool2d | AvgPool2d) and not ref.views and draft.output.pixel_axes == (1, 2):
             draft.post.append(layer)
             draft.output = Tensor(output_shape(layer, draft.output.shape), (1, 2))

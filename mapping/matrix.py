@@ -117,9 +117,9 @@ def matrix_of(layer: Conv2d | Linear, ref: Ref, tensor: Tensor) -> Matrix:
 def channel_affine(layer: BatchNorm | Affine, shape: tuple[int, ...]) -> tuple[Floats, Floats] | None:
     """(scale, shift) of each output channel of a matrix result of `shape`; None where they differ within a channel."""
     axis, channels = (0, shape[0]) if len(shape) == 3 else (len(shape) - 1, shape[-1])
-    if isinstance(layer, BatchNorm):
+    if isinstance(layer, BatchNorm):  # along the first axis, which of (tokens, features) is not the outputs
         scale = layer.gamma.astype(np.float64) / np.sqrt(layer.variance.astype(np.float64) + layer.epsilon)
-        return (scale, layer.beta - layer.mean * scale) if scale.size == channels else None
+        return (scale, layer.beta - layer.mean * scale) if axis == 0 and scale.size == channels else None
     found = []
     for values in (layer.scale, layer.shift):
         shaped = values.reshape((1,) * (len(shape) - values.ndim) + values.shape)

@@ -64,7 +64,10 @@ def quantize(
         if last:
             coded.append(Coded(None, tuple(Post(operator, None) for operator in node.post)))
         else:
-            coded.append(coder.node(node, steps, wanted.get(number)))
+            source = node.edges[0].source
+            taken = input_codes if source == INPUT else coded[source].output
+            assert taken is not None
+            coded.append(coder.node(node, steps, wanted.get(number), taken))
     return input_codes, tuple(coded)
 
 
@@ -96,13 +99,20 @@ class _Coder:
             return codes_for(values, self.bits, self.percentile)
         return Codes(self.bits, False, response.input_scale / ((1 << self.bits) - 1))
 
-    def node(self, node: Node, steps: Sequence[torch.Tensor], response: CellResponse | None) -> Coded:
-        """`steps`: the result, and what leaves each operator behind it.
+    def node(
+        self, node: Node, steps: Sequence[torch.Tensor], response: CellResponse | None, taken: Codes
+    ) -> Coded:
+        """`steps`: the result, and what leaves each operator behind it; `taken`: coding of the node's first input.
 
-        An operator that clips takes its range on the result already; a response fixes the codes that leave.
+        An operator that clips takes its range on the result already; a response fixes the codes that leave. Before a
+        sign a digital operator's result keeps nothing but its sign; a maximum of codes has their coding.
         """
         operators: list[Layer] = list(node.post)
-        if is_sign(operators[0] if operators else node.operator):
+        if isinstance(node.operator, MaxPool2d) and response is None:
+            codes = taken
+        elif operators and is_sign(operators[0]):
+            codes = SIGNS if node.matrix is not None else _steep_codes(steps[0])
+        elif is_sign(node.operator):
             codes = SIGNS
         else:
             kept = all(keeps_codes(operator) for operator in operators)
@@ -128,6 +138,11 @@ def keeps_codes(operator: Layer) -> bool:
 def is_sign(operator: Layer | None) -> bool:
     """Whether an operator gives -1, 0 or 1."""
     return isinstance(operator, Activation) and operator.function == "sign"
+
+
+def _steep_codes(values: torch.Tensor) -> Codes:
+    """Codes so fine that any value but 0 reaches one of the right sign."""
+    return Codes(SIGNS.bits, True, (float(values.abs().max()) or 1.0) / _STEEP)
 
 
 def _shown(operators: Sequence[Layer], steps: Sequence[torch.Tensor]) -> torch.Tensor:

@@ -41,6 +41,7 @@ from pillarsim.arch.errors import InputError
 from pillarsim.arch.ir_drop import ir_drop_estimate, ir_drop_solved
 from pillarsim.arch.placement import Placement
 from pillarsim.arch.simulate import simulate
+from pillarsim.arch.simulate.timeline import Recorder
 from pillarsim.arch.trace import Trace
 from pillarsim.compiled import compile_for
 from pillarsim.devices.streams import stream_seed
@@ -61,7 +62,8 @@ class RunOptions:
     """Options of a run.
 
     samples: inputs for the values; 0 skips them, None takes what fits the network (`samples.choose_samples`);
-    inputs: a user's own, instead of the network's dataset; images: how many stream through the events.
+    inputs: a user's own, instead of the network's dataset; images: how many stream through the events; recorder:
+    records the first of them, and changes no number.
     """
 
     samples: Count = None
@@ -72,6 +74,7 @@ class RunOptions:
     threads: int = 1
     data_dir: Path | None = None
     inputs: Samples | None = None
+    recorder: Recorder | None = None
 
 
 def silent(stage: str, done: int, total: int) -> None:
@@ -115,6 +118,8 @@ def _stages(chip: Chip, digest: str, network: Network, options: RunOptions, prog
     components = build_components(chip.hardware)
     timing = build_timing(chip.hardware, components, chip.idle)
     placement = compile_for(chip, network, calibration.inputs, timing)
+    if options.recorder is not None and len(placement.parts) > 1:
+        raise InputError("mapping.reload: a network that runs in parts cannot be recorded")
     levels = placement_levels(placement, chip.weights, chip.bits_per_cell)
     temperature_k, first_device = chip.technology.temperature, device_seed(options.seed, 0)
     devices = [device_seed(options.seed, number) for number in range(options.seeds if test is not None else 1)]
@@ -176,6 +181,7 @@ def _stages(chip: Chip, digest: str, network: Network, options: RunOptions, prog
             arrays_per_tile=chip.tile.arrays_per_level,
             conversions_per_unit=chip.weights.polarities if chip.weights.pair_subtract == "digital" else 1,
             progress=lambda done: progress("events", done, options.images),
+            recorder=options.recorder,
         )
 
     runs = run_parts(placement, timing, written.layers, options.detail, events)

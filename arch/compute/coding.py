@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pillarsim.arch.compute.coding_kernel import flip, split
 from pillarsim.arch.placement import Codes, RowBlock
 
 
@@ -83,19 +84,21 @@ def weight_levels(
     """
     half = 1 << (bits - 1)
     lowest = -half + 1 if scheme == "differential" else -half
-    values = torch.from_numpy(np.ascontiguousarray(weight, dtype=np.int64))
-    if values.numel() and (int(values.min()) < lowest or int(values.max()) >= half):
+    codes = np.ascontiguousarray(weight, dtype=np.int32)
+    if codes.size and (int(codes.min()) < lowest or int(codes.max()) >= half):
         raise ValueError(f"weights: expected {lowest} to {half - 1} for {bits} bits, {scheme}")
-    slices = slice_count(scheme, bits, bits_per_cell)
-    if scheme == "differential":
-        both = torch.stack([values.clamp(min=0), (-values).clamp(min=0)])
-        return _split(both, bits_per_cell, slices), None
-    levels = _split((values + half)[None], bits_per_cell, slices)
-    if scheme == "offset":
-        return levels, None
-    if scheme != "offset_flip":
+    if scheme not in ("differential", "offset", "offset_flip"):
         raise ValueError(f"scheme: expected differential, offset or offset_flip, found {scheme!r}")
-    return _flip(levels, (1 << bits_per_cell) - 1, row_blocks)
+    sides, offset = (2, 0) if scheme == "differential" else (1, half)
+    levels = np.empty((sides, *codes.shape, slice_count(scheme, bits, bits_per_cell)), np.uint8)
+    split(codes, offset, bits_per_cell, levels)
+    flipped = None
+    if scheme == "offset_flip":
+        flipped = np.empty((len(row_blocks), *levels.shape[2:]), np.bool_)
+        columns = levels.reshape(len(codes), -1)
+        for number, block in enumerate(row_blocks):
+            flip(columns[block.start : block.stop], (1 << bits_per_cell) - 1, flipped[number].reshape(-1))
+    return torch.from_numpy(levels), None if flipped is None else torch.from_numpy(flipped)
 
 
 def weights_from_levels(
@@ -117,19 +120,3 @@ def weights_from_levels(
     summed = (values * place).sum(dim=3)
     weight = summed[0] - (summed[1] if scheme == "differential" else 1 << (bits - 1))
     return weight.numpy().astype(np.int32)
-
-
-def _split(values: torch.Tensor, bits_per_cell: int, slices: int) -> torch.Tensor:
-    mask = (1 << bits_per_cell) - 1
-    return torch.stack([(values >> (bits_per_cell * s)) & mask for s in range(slices)], dim=-1).to(torch.uint8)
-
-
-def _flip(levels: torch.Tensor, top: int, row_blocks: Sequence[RowBlock]) -> tuple[torch.Tensor, torch.Tensor]:
-    stored, flags = levels.clone(), []
-    for block in row_blocks:
-        part = stored[:, block.start : block.stop]
-        sums = part.long().sum(dim=1)[0]
-        flip = 2 * sums > top * (block.stop - block.start)
-        part.copy_(torch.where(flip, top - part, part))
-        flags.append(flip)
-    return stored, torch.stack(flags)

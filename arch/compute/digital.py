@@ -102,7 +102,11 @@ def operator_codes(stage: Stage, inputs: Sequence[tuple[Ints, Codes]]) -> NDArra
         scale = one.scale * other.scale * operator.scale
         values = (first.astype(np.float64) @ second.astype(np.float64)) * scale  # sums of codes: exact below 2^53
     elif isinstance(operator, MaxPool2d):
-        return _max_pool(operator, inputs[0][0])
+        codes, coding = inputs[0]
+        largest = _max_pool(operator, codes)
+        if stage.codes == coding:
+            return largest
+        values = largest * coding.scale
     else:
         operands = [codes * coding.scale for codes, coding in inputs]
         for place, constant in stage.constants:

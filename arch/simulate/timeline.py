@@ -133,7 +133,7 @@ class Recorder:
             raise ModelError("a recorder records one run")
         self._plan, self._timing, self._built = plan, timing, built
         self._images, self._run_images = min(images, self._wanted), images
-        self._file: IO[bytes] = self._stack.enter_context(tempfile.TemporaryFile())
+        self._file = self._stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
         machine = built.machine
         self._log = np.zeros((_ROWS_AT_ONCE, LOG_COLUMNS), np.int64)
         self._done = np.zeros(len(built.services), np.int64)
@@ -172,6 +172,9 @@ class Recorder:
     def _stop(self, machine: Machine) -> None:
         head = machine.head
         end_ps = int(head[at.H_NOW])
+        undrawn = machine.services[:, at.S_DONE] - self._done
+        if undrawn[machine.services[:, at.S_TOTAL] > 0].any():
+            raise ModelError("the recording missed services")
         self._write(_gated_at(machine, end_ps))
         self._file.flush()
         self._recording = Recording(
@@ -183,7 +186,7 @@ class Recorder:
             servers=_servers(self._plan, self._timing, machine),
             services=tuple(self._built.services),
             trackers=_trackers(self._built),
-            undrawn=tuple((machine.services[:, at.S_DONE] - self._done).tolist()),
+            undrawn=tuple(undrawn.tolist()),
             global_pieces=(int(head[at.H_ROW_CAPACITY]), int(head[at.H_OUT_CAPACITY])),
             file=self._file,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Literal
 
@@ -38,6 +39,16 @@ DEFAULT_WORKLOAD = "mnist-lenet5"
 )
 @json_option
 @click.option("--csv", "csv_dir", type=click.Path(path_type=Path), metavar="DIR", help="Write the tables as CSV.")
+@click.option(
+    "--trace", type=click.Path(path_type=Path), metavar="FILE", help="Write a timeline for Perfetto (.json, .json.gz)."
+)
+@click.option(
+    "--trace-images",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Images in the timeline, the first ones.",
+)
 @seed_option
 @threads_option
 @data_dir_option
@@ -53,12 +64,15 @@ def command(
     detail: str,
     json_file: str | None,
     csv_dir: Path | None,
+    trace: Path | None,
+    trace_images: int,
     seed: int,
     threads: int | None,
     data_dir: Path | None,
 ) -> None:
     """Run a trained network on CHIP (a file or a preset's name) and print one report."""
     from pillarsim.arch.chip.load import load_chip
+    from pillarsim.arch.simulate.timeline import Recorder
     from pillarsim.job import RunOptions, run_results
     from pillarsim.report.build import build_report
     from pillarsim.report.files import check_folder, check_writable, write_text
@@ -67,10 +81,11 @@ def command(
     from pillarsim.report.progress import progress_bar
     from pillarsim.report.tables import write_csv
     from pillarsim.report.terminal import render
+    from pillarsim.report.timeline import write_timeline
     from pillarsim.samples import read_samples
     from pillarsim.workloads.load import load_network
 
-    for file in (outputs, None if json_file in (None, "-") else Path(str(json_file))):
+    for file in (outputs, trace, None if json_file in (None, "-") else Path(str(json_file))):
         if file is not None:
             check_writable(file)
     if csv_dir is not None:
@@ -82,10 +97,15 @@ def command(
     given = None if inputs is None else read_samples(inputs)
     if outputs is not None and given is None and (network.dataset is None or not network.trained):
         raise InputError(f"--outputs: workload {network.name!r} has no data of its own: expected --inputs")
-    options = RunOptions(count, seeds, images, detail, seed, threads or cores(), data_dir, given)
-    with progress_bar() as progress:
-        results = run_results(loaded, network, options, progress)
-    report = build_report(results)
+    if trace is not None and detail != "window":
+        raise InputError(f"--trace: expected --detail window, found {detail}")
+    with nullcontext() if trace is None else Recorder(trace_images) as recorder:
+        options = RunOptions(count, seeds, images, detail, seed, threads or cores(), data_dir, given, recorder)
+        with progress_bar() as progress:
+            results = run_results(loaded, network, options, progress)
+        report = build_report(results)
+        if trace is not None and recorder is not None:
+            write_timeline(trace, recorder.recording, results)
     if outputs is not None:
         write_outputs(outputs, results.outputs)
     if csv_dir is not None:

@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 
 from pillarsim.arch.errors import InputError
 from pillarsim.arch.simulate.fast.observe import BORDER, FILL, SERVED, WINDOW
-from pillarsim.arch.simulate.mesh import GLOBAL
 from pillarsim.arch.simulate.timeline import Recording
 from pillarsim.report.build import RunResults
 from pillarsim.report.files import check_writable
@@ -109,7 +108,8 @@ class _Writer:
     def write(self, power: Power) -> None:
         """Write everything; `power` takes the rows in passing."""
         text, recording = self._text, self._recording
-        text.write('{"displayTimeUnit":"ns",\n"traceEvents":[\n')
+        text.write('{"displayTimeUnit":"ns","traceEvents":[\n')
+        text.write(_meta("process_name", CHIP, 0, {"name": "chip"}))  # every other event begins with a comma
         zero = microseconds(0)
         for pid, name in self._rings:
             self._fill(pid, name, zero, 0, 0)
@@ -119,14 +119,15 @@ class _Writer:
             self._counters(rows)
         self._power(power.table(), power.width_ps)
         for (pid, tid), name in sorted(self._threads.items()):
-            self._meta("thread_name", pid, tid, {"name": name})
-            self._meta("thread_sort_index", pid, tid, {"sort_index": tid})
-        for pid in sorted({pid for pid, _ in self._threads} | {pid for pid, _ in self._rings} | {CHIP, EDGE}):
-            self._meta("process_name", pid, 0, {"name": _PROCESSES.get(pid, f"tile {pid - FIRST_TILE}")})
-            self._meta("process_sort_index", pid, 0, {"sort_index": pid})
-        end = {"ph": "I", "s": "g", "pid": CHIP, "tid": 0, "name": "end of the recording"}
-        text.write(f'{json.dumps(end)[:-1]}, "ts":{microseconds(recording.end_ps)}}}\n],\n')
-        text.write(f'"otherData":{json.dumps(self._about(power))}}}\n')
+            text.write(",\n" + _meta("thread_name", pid, tid, {"name": name}))
+            text.write(",\n" + _meta("thread_sort_index", pid, tid, {"sort_index": tid}))
+        pids = {pid for pid, _ in self._threads} | {pid for pid, _ in self._rings} | {EDGE}
+        for pid in sorted(pids):
+            name = _PROCESSES.get(pid, f"tile {pid - FIRST_TILE}")
+            text.write(",\n" + _meta("process_name", pid, 0, {"name": name}))
+        for pid in sorted(pids | {CHIP}):
+            text.write(",\n" + _meta("process_sort_index", pid, 0, {"sort_index": pid}))
+        text.write(f'\n],\n"otherData":{json.dumps(self._about(power))}}}\n')
 
     def _about(self, power: Power) -> dict[str, Any]:
         """What the file shows, as strings."""
@@ -143,9 +144,6 @@ class _Writer:
         }
         return {key: str(value) for key, value in about.items()}
 
-    def _meta(self, kind: str, pid: int, tid: int, args: dict[str, object]) -> None:
-        self._text.write(json.dumps({"ph": "M", "pid": pid, "tid": tid, "name": kind, "args": args}) + ",\n")
-
     def _thread(self, pid: int, name: str) -> str:
         """The process and thread of a new track, as they stand in a slice."""
         tid = self._next.get(pid, 1)
@@ -153,11 +151,8 @@ class _Writer:
         self._threads[pid, tid] = name
         return f'"pid":{pid},"tid":{tid}'
 
-    def _track(self, server: int, start: int, end: int) -> str:
-        """The track of a service: the port that was free first, as the server took it."""
-        free = self._ports[server]
-        port = free.index(min(free))
-        free[port] = end
+    def _track(self, server: int, port: int) -> str:
+        """The track of a port; all ports of a server get theirs when one of them does."""
         if not self._names[server]:
             part = self._recording.servers[server]
             pid = {"link": MESH, "way down": MESH, "off_chip": EDGE, "global_buffer": EDGE}.get(part.role, 0)
@@ -172,9 +167,10 @@ class _Writer:
 
         def tracks() -> tuple[str, str]:
             if not made:
-                name, pid = self._plan.stages[replica.stage].name, FIRST_TILE + replica.home
-                where = f"{len(replica.arrays)} in {len(replica.tiles)} tiles" if len(replica.tiles) > 1 else ""
-                arrays = f"arrays ({where or len(replica.arrays)}): {name}, replica {replica.index}"
+                name, spread = self._plan.stages[replica.stage].name, len(replica.tiles) > 1
+                pid = FIRST_TILE + (replica.home if spread else replica.tiles[0])
+                where = f" in {len(replica.tiles)} tiles" if spread else ""
+                arrays = f"arrays ({len(replica.arrays)}{where}): {name}, replica {replica.index}"
                 made.append((self._thread(pid, arrays), self._thread(pid, arrays.replace("arrays", "converters", 1))))
             return made[0]
 
@@ -194,12 +190,15 @@ class _Writer:
     def _slices(self, rows: NDArray[np.int64]) -> None:
         images, services, write = self._recording.images, self._recording.services, self._text.write
         for _, server, service, start, end, kind, a, number in rows[rows[:, 0] == SERVED].tolist():
-            track = self._track(server, start, end)
+            free = self._ports[server]
+            port = free.index(min(free))  # as the server took it
+            free[port] = end
             image, name = self._subjects.of(kind, a, number)
             if image < images:
                 write(
-                    f'{{"ph":"X",{track},"ts":{microseconds(start)},"dur":{microseconds(end - start)},"name":"{name}",'
-                    f'"cat":"{self._categories[service]}","args":{{"count":{services[service].amount}}}}},\n'
+                    f',\n{{"ph":"X",{self._track(server, port)},"ts":{microseconds(start)},'
+                    f'"dur":{microseconds(end - start)},"name":"{name}","cat":"{self._categories[service]}",'
+                    f'"args":{{"count":{services[service].amount}}}}}'
                 )
         for _, replica, window, start, free, first, converted, _ in rows[rows[:, 0] == WINDOW].tolist():
             image, name = self._subjects.window(replica, window)
@@ -212,8 +211,8 @@ class _Writer:
                 (converting, first, converted, "converter convert", conversions),
             ):
                 write(
-                    f'{{"ph":"X",{track},"ts":{microseconds(begin)},"dur":{microseconds(until - begin)},'
-                    f'"name":"{name}","cat":"{what}","args":{{"count":{count}}}}},\n'
+                    f',\n{{"ph":"X",{track},"ts":{microseconds(begin)},"dur":{microseconds(until - begin)},'
+                    f'"name":"{name}","cat":"{what}","args":{{"count":{count}}}}}'
                 )
 
     def _counters(self, rows: NDArray[np.int64]) -> None:
@@ -227,13 +226,13 @@ class _Writer:
         for time_ps, held, out in _last(border[:, 1:4], 1).tolist():
             for what, count, room in (("input rows", held, capacity[0]), ("output pixels", out, capacity[1])):
                 self._text.write(
-                    f'{{"ph":"C","pid":{EDGE},"ts":{microseconds(time_ps)},'
-                    f'"name":"global buffer: {what} (room for {room})","args":{{"held":{count}}}}},\n'
+                    f',\n{{"ph":"C","pid":{EDGE},"ts":{microseconds(time_ps)},'
+                    f'"name":"global buffer: {what} (room for {room})","args":{{"held":{count}}}}}'
                 )
 
     def _fill(self, pid: int, name: str, time: str, held: int, coming: int) -> None:
         self._text.write(
-            f'{{"ph":"C","pid":{pid},"ts":{time},"name":{name},"args":{{"held":{held},"coming":{coming}}}}},\n'
+            f',\n{{"ph":"C","pid":{pid},"ts":{time},"name":{name},"args":{{"held":{held},"coming":{coming}}}}}'
         )
 
     def _power(self, table: PowerTable, width_ps: int) -> None:
@@ -242,15 +241,16 @@ class _Writer:
             columns = table.by(place)
             for number, time_ps in enumerate(table.edges_ps.tolist()):
                 last = number == len(table.edges_ps) - 1
-                args = {key: 0.0 if last else float(watts[number]) for key, watts in columns.items()}
-                head = f'{{"ph":"C","pid":{CHIP},"ts":{microseconds(time_ps)},"name":{json.dumps(title)},"args":'
-                self._text.write(f"{head}{json.dumps(args, allow_nan=False)}}},\n")
+                args = {key: 0.0 if last else float(f"{watts[number]:.9g}") for key, watts in columns.items()}
+                head = f',\n{{"ph":"C","pid":{CHIP},"ts":{microseconds(time_ps)},"name":{json.dumps(title)},"args":'
+                self._text.write(f"{head}{json.dumps(args, allow_nan=False)}}}")
+
+
+def _meta(kind: str, pid: int, tid: int, args: dict[str, object]) -> str:
+    return json.dumps({"ph": "M", "pid": pid, "tid": tid, "name": kind, "args": args})
 
 
 def _last(rows: NDArray[np.int64], keys: int) -> NDArray[np.int64]:
     """The last row of each run of rows that are equal in their first `keys` columns."""
     changes = (rows[1:, :keys] != rows[:-1, :keys]).any(axis=1)
     return rows[np.append(changes, True)] if len(rows) else rows
-
-
-assert GLOBAL < 0  # no tile

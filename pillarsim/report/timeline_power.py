@@ -41,8 +41,8 @@ _COLUMNS_OF_SEGMENTS = ((3, 4), (5, 6), (5, 7))  # of a row WINDOW: start and en
 def bin_width_ps(end_ps: int) -> int:
     """The narrowest of 1, 2 and 5 times a power of ten picoseconds that needs at most `BINS` bins."""
     width = max(1, -(-end_ps // BINS))
-    power = 10 ** int(math.log10(width))
-    return next(power * step for step in (1, 2, 5, 10, 20) if power * step >= width)
+    power: int = 10 ** (len(str(width)) - 1)
+    return next(power * step for step in (1, 2, 5, 10) if power * step >= width)
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,7 +175,8 @@ class Power:
         policy = getattr(self._idle, POLICY_OF_GROUP.get(group, group))
         if policy != "gated" or group == "off_chip":
             return self._zeros()
-        return np.clip(self._edges[1:] - self._recording.timing.after_ps, 0, widths).astype(float)
+        gated: Floats = np.clip(self._edges[1:] - self._recording.timing.after_ps, 0, widths).astype(float)
+        return gated
 
 
 class _Prices:

@@ -84,8 +84,8 @@ def observe(m: Ints, seen: Ints, log: Ints, images: int, events: int) -> int:
 def _one(m: Ints, seen: Ints, log: Ints, rings: int, trackers: int) -> int:
     """Process one event and write down what it did."""
     if m[at.H_QUEUED] == 0:
-        return advance(m, 1)  # type: ignore[no-any-return, unused-ignore]
-    event = event_at(m, m[m[at.H_QUEUE] + 1])
+        return advance(m, 1)
+    event = event_at(m, m[m[at.H_QUEUE] + at.QUEUE_COLUMNS - 1])
     kind, a, server, service = m[event + at.KIND], m[event + at.A], m[event + at.SERVER], m[event + at.SERVICE]
     number = m[event + (at.C if kind in (at.FETCH, at.TRANSFER) else at.B)]
     if server >= 0:

@@ -15,7 +15,7 @@ from pillarsim.arch.compute.converters import converter_ranges
 from pillarsim.arch.compute.evaluate import evaluate
 from pillarsim.arch.compute.integer import integer_forward
 from pillarsim.arch.compute.program import ideal_layers, placement_levels, program
-from pillarsim.arch.compute.reading import read_rule
+from pillarsim.arch.compute.reading import ReadRule, read_rule
 from pillarsim.arch.placement import Placement
 from pillarsim.devices.streams import generator, stream_seed
 from pillarsim.mapping import compile_network
@@ -122,7 +122,7 @@ def exactness(task: Task, plan: Plan) -> float:
     """Largest difference of outputs between the ideal crossbar, its converters fine enough, and the integer network."""
     ideal, inputs = chip(None, *EXACT), task.test.images[: plan.exact]
     placement = _compiled(task, ideal)
-    rule = read_rule(ideal.array, ideal.weights, ideal.input, ideal.readout, ideal.bits_per_cell)
+    rule = _rule(ideal)
     cells = ideal_layers(
         placement_levels(placement, ideal.weights, ideal.bits_per_cell), ideal.array, ideal.bits_per_cell
     )
@@ -132,26 +132,27 @@ def exactness(task: Task, plan: Plan) -> float:
 
 def noisy_chips(task: Task, plan: Plan, progress: Progress) -> Noisy:
     """Run the task's test windows in floats, in integers, on ideal cells and on `plan.seeds` devices of each error."""
-    labels, inputs = task.test.labels, task.test.images
+    ideal, labels, inputs = chip(None), task.test.labels, task.test.images
+    # Cells do not change where weights stand, nor the range of converters, which ideal arrays set.
+    placement = _compiled(task, ideal)
+    ranges = converter_ranges(placement, _rule(ideal), task.train.images[:CALIBRATION])
     errors: tuple[float | None, ...] = (None, *plan.errors)
-    progress("chips", 0, len(errors))
+    devices = [stream_seed(SEED, "device", number) for number in range(plan.seeds)]
     chips: dict[float | None, Mapping[str, Scored]] = {}
-    for number, error in enumerate(errors, 1):
-        chips[error] = scored(_outputs(task, chip(error), 1 if error is None else plan.seeds, plan.threads), labels)
-        progress("chips", number, len(errors))
-    integers = integer_forward(_compiled(task, chip(None)), inputs)
+    for done, error in enumerate(errors):
+        progress("chips", done, len(errors))
+        on, seeds = chip(error), devices[:1] if error is None else devices
+        levels = placement_levels(placement, on.weights, on.bits_per_cell)
+        cells = [program(placement, levels, on.array, on.write, on.bits_per_cell, seed) for seed in seeds]
+        found = evaluate(placement, cells, _rule(on), ranges, inputs, seeds=seeds, threads=plan.threads)
+        chips[error] = scored(found.logits, labels)
+    progress("chips", len(errors), len(errors))
+    integers = integer_forward(placement, inputs)
     return Noisy(scored(float_outputs(task.network, inputs)[None], labels), scored(integers[None], labels), chips)
 
 
-def _outputs(task: Task, on: Chip, seeds: int, threads: int) -> Array:
-    """Outputs (devices, N, labels) on chips whose cells are written once."""
-    placement = _compiled(task, on)
-    levels = placement_levels(placement, on.weights, on.bits_per_cell)
-    devices = [stream_seed(SEED, "device", number) for number in range(seeds)]
-    cells = [program(placement, levels, on.array, on.write, on.bits_per_cell, device) for device in devices]
-    rule = read_rule(on.array, on.weights, on.input, on.readout, on.bits_per_cell)
-    ranges = converter_ranges(placement, rule, task.train.images[:CALIBRATION])
-    return evaluate(placement, cells, rule, ranges, task.test.images, seeds=devices, threads=threads).logits
+def _rule(on: Chip) -> ReadRule:
+    return read_rule(on.array, on.weights, on.input, on.readout, on.bits_per_cell)
 
 
 def _compiled(task: Task, on: Chip) -> Placement:

@@ -34,7 +34,12 @@ def test_skipped_rows_are_not_held() -> None:
 def test_residual_holds_what_the_branch_delays() -> None:
     """The skipped connection holds what two padded 3x3 convolutions are behind: two rows and a few pixels."""
     width = 8
-    branch = [Spec(1), Spec(1, kernel=3, padding=1), Spec(1, kernel=3, padding=1), Digital(Add("add"), (0, 2))]
+    branch: list[Spec | Digital] = [
+        Spec(1),
+        Spec(1, kernel=3, padding=1),
+        Spec(1, kernel=3, padding=1),
+        Digital(Add("add"), (0, 2)),
+    ]
     least = least_pixels(build((1, 9, width), branch))
     # pixel 0 of the sum needs row 1 and a pixel of the first convolution, which needs row 2 and two pixels
     assert least[3, 0] == 2 * width + 3
@@ -74,7 +79,12 @@ def test_no_placement_deadlocks(placement: Placement, images: int) -> None:
 @pytest.mark.parametrize(("stage", "place"), [(0, 0), (1, 0), (3, 0)])
 def test_one_pixel_less_never_ends(stage: int, place: int) -> None:
     """Along this residual network the least is tight: a pixel less and the run stops early, with the stage named."""
-    branch = [Spec(1), Spec(1, kernel=3, padding=1), Spec(1, kernel=3, padding=1), Digital(Add("add"), (0, 2))]
+    branch: list[Spec | Digital] = [
+        Spec(1),
+        Spec(1, kernel=3, padding=1),
+        Spec(1, kernel=3, padding=1),
+        Digital(Add("add"), (0, 2)),
+    ]
     placement = build((1, 9, 8), branch)
     least = {**least_pixels(placement), (stage, place): least_pixels(placement)[stage, place] - 1}
     made = plans.make_plan(placement, FAST, 1)

@@ -17,11 +17,11 @@ from pillarsim.workloads.operators import Add
 from tests.arch.simulate.builders import ARRAYS_PER_TILE, FAST, RELU, SLOW, Digital, Spec, build, pool
 from tests.arch.simulate.strategies import Case, cases
 
-CHAIN = [
+CHAIN: list[Spec | Digital] = [
     Spec(3, kernel=3, padding=1, post=(RELU, pool(2, 2)), blocks=2, columns=2, tiles=((0, 0, 0, 1),)),
     Spec(5, linear=True, groups=2, tiles=((2,), (3,))),
 ]
-RESIDUAL = [
+RESIDUAL: list[Spec | Digital] = [
     Spec(2, kernel=3, padding=1, tiles=((0,), (1,))),
     Spec(2, kernel=3, padding=1, tiles=((2,), (2,)), post=()),
     Digital(Add("add"), (0, 1), home=2, post=(RELU,)),
