@@ -44,7 +44,9 @@ class Trace:
 
     finished_ps: when each image's last output left the chip; span_ps: the last activity, which is the last of them
     unless values that no output needs (rows that a pooling drops) are still on their way. skipped: images that were
-    not simulated one by one, since the pipeline repeated itself exactly.
+    not simulated one by one, since the pipeline repeated itself exactly. exact: all but `detail`, `events`, `skipped`,
+    `cpu_s` and `wall_s` is what detail `operation` gives; else `contended` names parts (at most some of them) because
+    of which it may differ: several wanted one at once, or it slept when it was wanted.
     """
 
     detail: str
@@ -58,6 +60,8 @@ class Trace:
     cpu_s: float
     wall_s: float
     skipped: int = 0
+    exact: bool = True
+    contended: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

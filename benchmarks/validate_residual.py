@@ -1,6 +1,6 @@
 """Residual networks with and without back-pressure: how much of the time is communication.
 
-    python benchmarks/validate_residual.py [--only NAME] [--json FILE|-]
+    python benchmarks/validate_residual.py [--only NAME] [--bytes N ...] [--json FILE|-]
 
 The chip is `isaac_isca_2016`. A network is compiled once; then the same placement runs with tile buffers just large
 enough (`least`), a little larger, as the chip file has them, and of 64 MiB, which no input fills: there back-pressure
@@ -9,7 +9,9 @@ never acts.
 The share of communication of a time T is 1 - T(ideal network) / T. In the ideal network a packet is one flit of 1 ps,
 routers take no time, and buffers have 64 MiB; all else is the same: arrays, ports, buses, digital units, off-chip link.
 T is the latency of one image, the steady time an image, or the time of the second convolution, from its first fetch to
-its last output. `waits`: share of that last time in which its arrays do not multiply, whatever they wait for.
+its last output. `links`: the share of the latency that ideal links and routers alone would take away, the buffers being
+as they are. `waits`: share of the second convolution's time in which its arrays do not multiply, whatever they wait
+for.
 """
 
 from __future__ import annotations
@@ -75,6 +77,7 @@ class Line:
     share_first: float
     share_steady: float
     share_second: float
+    links_first: float
     waits_second: float
     flit_hops: int
 
@@ -123,9 +126,14 @@ def with_buffers(timing: Timing, size_bytes: int) -> Timing:
     return replace(timing, buffer=replace(timing.buffer, size_bits=size_bytes * BYTE))
 
 
+def ideal_links(timing: Timing) -> Timing:
+    """Routers without time, and a packet one flit of 1 ps, the event model's shortest."""
+    return replace(timing, router_ps=0, flit_ps=1, link_width=1 << 40)
+
+
 def ideal_network(timing: Timing) -> Timing:
-    """Routers without time, a packet one flit of 1 ps (the event model's shortest), buffers that are never full."""
-    return replace(with_buffers(timing, UNBOUNDED), router_ps=0, flit_ps=1, link_width=1 << 40)
+    """Ideal links, and buffers that are never full."""
+    return ideal_links(with_buffers(timing, UNBOUNDED))
 
 
 def least_bytes(placed: Placed) -> int:
@@ -152,17 +160,25 @@ def flit_hops(trace: Trace) -> int:
     return sum(n for (role, _, _), n in trace.ledger.counts.items() if role == "link") // trace.images
 
 
-def lines(name: str, network: Network, sets: Sequence[str], images: int = STREAM) -> list[Line]:
-    """The lines of one network, by size of the tile buffer."""
+def lines(
+    name: str, network: Network, sets: Sequence[str], images: int = STREAM, more: Sequence[int] = ()
+) -> list[Line]:
+    """The lines of one network, by size of the tile buffer; `more`: further sizes in bytes."""
     placed = place(network, sets)
     least, own = least_bytes(placed), placed.timing.buffer.size_bits // BYTE
     above = {f"{times:g} x least": int(times * least) for times in ABOVE_LEAST}
     sizes = {"least": least, **{label: size for label, size in above.items() if size < own}}
-    sizes |= {"as the chip": own, "unbounded": UNBOUNDED}
+    sizes |= {
+        "as the chip": own,
+        "unbounded": UNBOUNDED,
+        **{f"asked {place}": size for place, size in enumerate(more) if size >= least},
+    }
     ideal = _Times.of(placed, ideal_network(placed.timing), images)
     made = []
     for label, size in sizes.items():
-        found = _Times.of(placed, with_buffers(placed.timing, size), images)
+        timing = with_buffers(placed.timing, size)
+        found = _Times.of(placed, timing, images)
+        links_ps = timed(placed, ideal_links(timing), 1).finished_ps[0]
         made.append(
             Line(
                 network=name,
@@ -173,6 +189,7 @@ def lines(name: str, network: Network, sets: Sequence[str], images: int = STREAM
                 share_first=1 - ideal.first_ps / found.first_ps,
                 share_steady=1 - ideal.steady_ps / found.steady_ps,
                 share_second=1 - ideal.second_ps / found.second_ps,
+                links_first=1 - links_ps / found.first_ps,
                 waits_second=1 - found.busy_ps / found.second_ps,
                 flit_hops=found.hops,
             )
@@ -209,23 +226,26 @@ def main() -> None:
     """Run and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", choices=tuple(CASES))
+    parser.add_argument("--bytes", type=int, nargs="*", default=[], metavar="N", help="further sizes of the buffer")
     parser.add_argument("--json", metavar="FILE", help="'-' is standard output")
     options = parser.parse_args()
     names = [options.only] if options.only else list(CASES)
-    found = [line for name in names for line in lines(name, CASES[name][0](), CASES[name][1])]
+    found = [line for name in names for line in lines(name, CASES[name][0](), CASES[name][1], STREAM, options.bytes)]
     text = json.dumps({"peers": dict(PEERS), "lines": [asdict(line) for line in found]}, indent=2)
     if options.json == "-":
         print(text)
         return
     print(f"{'':19}{'tile buffer':>24}{'latency':>12}{'an image':>12}", end="")
-    print(f"{'share of':>10}{'':9}{'second':>10}{'it':>8}{'flits x':>12}")
-    print(f"{'':19}{'B':>24}{'us':>12}{'us':>12}{'latency':>10}{'stream':>9}{'conv.':>10}{'waits':>8}{'links':>12}")
+    print(f"{'share of':>10}{'':9}{'second':>10}{'links':>8}{'waits':>8}{'flits x':>12}")
+    print(f"{'':19}{'B':>24}{'us':>12}{'us':>12}{'latency':>10}{'stream':>9}{'conv.':>10}{'':16}{'links':>12}")
     for line in found:
-        first, steady, second, waits = (
+        first, steady, second, links, waits = (
             round(share, 3) + 0.0  # no "-0.0"
-            for share in (line.share_first, line.share_steady, line.share_second, line.waits_second)
-        )
-        shares = f"{first:10.1%}{steady:9.1%}{second:10.1%}{waits:8.1%}"
+            for share in (
+                line.share_first, line.share_steady, line.share_second, line.links_first, line.waits_second
+            )
+        )  # fmt: skip
+        shares = f"{first:10.1%}{steady:9.1%}{second:10.1%}{links:8.1%}{waits:8.1%}"
         times = f"{line.first_s * 1e6:12.2f}{line.steady_s * 1e6:12.2f}"
         print(f"{line.network:19}{line.buffer:>14}{line.buffer_bytes:10}{times}{shares}{line.flit_hops:12}")
     print("\nsecond convolution, published:", ", ".join(f"{name} {share:.0%}" for name, share in PEERS.items()))

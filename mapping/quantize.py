@@ -99,9 +99,7 @@ class _Coder:
             return codes_for(values, self.bits, self.percentile)
         return Codes(self.bits, False, response.input_scale / ((1 << self.bits) - 1))
 
-    def node(
-        self, node: Node, steps: Sequence[torch.Tensor], response: CellResponse | None, taken: Codes
-    ) -> Coded:
+    def node(self, node: Node, steps: Sequence[torch.Tensor], response: CellResponse | None, taken: Codes) -> Coded:
         """`steps`: the result, and what leaves each operator behind it; `taken`: coding of the node's first input.
 
         An operator that clips takes its range on the result already; a response fixes the codes that leave. Before a

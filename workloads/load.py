@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from pillarsim.workloads.importer import SUFFIXES, WEIGHTS_ALONE, import_network
 from pillarsim.workloads.network import Network
 
 __all__ = ["load_network"]
@@ -13,9 +14,7 @@ def load_network(source: str | Path, *, seed: int = 0, data_dir: Path | None = N
     seed, data_dir: as `topology.load_network` takes them, for networks without trained parameters in the package.
     Raises InputError as `topology.load_network` and `importer.import_network` do.
     """
-    if Path(source).suffix in (".onnx", ".pt2"):
-        from pillarsim.workloads.importer import import_network
-
+    if Path(source).suffix.lower() in (*SUFFIXES, *WEIGHTS_ALONE):
         return import_network(Path(source))
     from pillarsim.workloads.topology import load_network as load_topology
 

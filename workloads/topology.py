@@ -202,7 +202,7 @@ def _topology_path(name_or_path: str | Path) -> Path:
     if path.suffix in _SUFFIXES or path.is_file():
         return path
     raise InputError(
-        f"unknown workload '{text}'{nearest(text, names)}; expected one of {', '.join(names)}, or a .yaml file"
+        f"unknown workload '{text}'{nearest(text, names)}; expected one of {', '.join(names)}, or a file (.yaml, .onnx, .pt2)"
     )
 
 

@@ -106,7 +106,7 @@ def operator_codes(stage: Stage, inputs: Sequence[tuple[Ints, Codes]]) -> NDArra
         largest = _max_pool(operator, codes)
         if stage.codes == coding:
             return largest
-        values = largest * coding.scale
+        values = largest.astype(np.float64) * coding.scale
     else:
         operands = [codes * coding.scale for codes, coding in inputs]
         for place, constant in stage.constants:

@@ -16,9 +16,10 @@ from pillarsim.workloads.network import Network
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["SUFFIXES", "import_network"]
+__all__ = ["SUFFIXES", "WEIGHTS_ALONE", "import_network"]
 
 SUFFIXES = (".onnx", ".pt2")
+WEIGHTS_ALONE = (".pt", ".pth", ".safetensors", ".bin", ".ckpt")  # what such files often hold
 
 
 def import_network(
@@ -40,7 +41,7 @@ def import_network(
     path = Path(source)
     if path.suffix.lower() not in SUFFIXES:
         hint = ""
-        if path.suffix.lower() in (".pt", ".pth", ".safetensors", ".bin", ".ckpt"):
+        if path.suffix.lower() in WEIGHTS_ALONE:
             hint = "; weights alone have no graph: export the model with torch.export or torch.onnx"
         close = nearest(path.suffix, SUFFIXES)
         raise InputError(f"{path}: expected a file that ends in {' or '.join(SUFFIXES)}{close}{hint}")

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 from onnx import ModelProto, TensorProto, checker, external_data_helper, inliner, numpy_helper, shape_inference
 
-from pillarsim.arch.errors import InputError
+from pillarsim.arch.errors import InputError, nearest
 from pillarsim.workloads.importer.values import Array
 from pillarsim.workloads.operators import Shape
 
@@ -46,6 +46,7 @@ def read_graph(path: Path, input_shape: Shape | None) -> Graph:
     """The graph of an ONNX file, checked, with its batch set to 1. Raises InputError for what cannot be imported."""
     model = _load(path)
     opset = _opset(model, path)
+    _refuse_damaged_text(model, path)
     _refuse_quantised(model, path)
     if model.functions:
         model = inliner.inline_local_functions(model)
@@ -53,6 +54,7 @@ def read_graph(path: Path, input_shape: Shape | None) -> Graph:
     if graph.sparse_initializer:
         raise InputError(f"{path}: sparse weights are not supported; export dense ones")
     weights = {tensor.name: tensor for tensor in graph.initializer}
+    _refuse_missing(model, path)
     _load_external(model, path)
     inputs = [given for given in graph.input if given.name not in weights]
     outputs = [given.name for given in graph.output]
@@ -87,6 +89,33 @@ def _opset(model: ModelProto, path: Path) -> int:
             f"{NEWEST_OPSET} (export again, or use onnx.version_converter)"
         )
     return int(found[0])
+
+
+def _refuse_damaged_text(model: ModelProto, path: Path) -> None:
+    """protobuf hands on text that is not UTF-8 as bytes."""
+    graph = model.graph
+    named = [*graph.initializer, *graph.input, *graph.output]
+    texts = [given.name for given in named]
+    for node in graph.node:
+        texts += [node.op_type, node.name, node.domain, *node.input, *node.output]
+        texts += [attribute.name for attribute in node.attribute]
+    damaged: list[object] = [text for text in texts if not isinstance(text, str)]
+    if damaged:
+        raise InputError(f"{path}: not a readable ONNX file, it is damaged: {damaged[0]!r} is no text")
+
+
+def _refuse_missing(model: ModelProto, path: Path) -> None:
+    """What a node takes is an input, a weight, or made by an earlier node."""
+    graph = model.graph
+    known = {given.name for given in (*graph.input, *graph.initializer)}
+    for node in graph.node:
+        for name in node.input:
+            if name and name not in known:
+                raise InputError(
+                    f"{path}: node '{node.name or node.output[0]}' ({node.op_type}): its input '{name}' is missing: "
+                    f"no weight has that name, and no earlier node makes it{nearest(name, known)}"
+                )
+        known.update(node.output)
 
 
 def _refuse_quantised(model: ModelProto, path: Path) -> None:
@@ -147,7 +176,7 @@ def _check(model: ModelProto, path: Path, given: Any, shape: Shape, strict: bool
     """
     graph = model.graph
     bare = ModelProto(ir_version=model.ir_version, opset_import=model.opset_import)
-    bare.graph.name = graph.name or "graph"
+    bare.graph.name = "graph"
     bare.graph.node.extend(graph.node)
     entry = onnx.helper.make_tensor_value_info(given.name, given.type.tensor_type.elem_type, (1, *shape))
     bare.graph.input.append(entry)
@@ -165,7 +194,7 @@ def _check(model: ModelProto, path: Path, given: Any, shape: Shape, strict: bool
         bare.graph.output[0].type.tensor_type.ClearField("shape")  # the checker asks for one, the inference finds it
         if strict:
             shape_inference.infer_shapes(bare, check_type=True, strict_mode=True, data_prop=True)
-    except (checker.ValidationError, shape_inference.InferenceError) as error:
+    except (checker.ValidationError, shape_inference.InferenceError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not a valid ONNX model: {_line(error)}") from error
 
 

@@ -1,6 +1,8 @@
 """From a program of torch.export, saved or made of a module here, to a network."""
 
+import logging
 import operator
+import pickle
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +17,7 @@ from pillarsim.arch.errors import InputError, nearest
 from pillarsim.workloads.importer.aten_call import Call, numbers
 from pillarsim.workloads.importer.aten_ops import HANDLERS, HINTS, KEPT
 from pillarsim.workloads.importer.builder import Builder
+from pillarsim.workloads.importer.pt2_archive import check_archive, tensors_alone
 from pillarsim.workloads.importer.values import Value
 from pillarsim.workloads.network import Network
 from pillarsim.workloads.operators import Shape
@@ -45,10 +48,15 @@ def from_module(module: torch.nn.Module, input_shape: Shape, name: str) -> Netwo
 
 
 def from_file(path: Path, input_shape: Shape | None, name: str) -> Network:
-    """The network of a file of torch.export.save. Raises InputError as `from_program`."""
+    """The network of a file of torch.export.save. Raises InputError as `check_archive` and `from_program`."""
+    check_archive(path)
     try:
-        with _quiet():
+        with _quiet(), tensors_alone():
             program = torch.export.load(path)
+    except pickle.UnpicklingError as error:
+        raise InputError(
+            f"{path}: holds Python objects that are no tensors, which reading it would run; export plain tensors"
+        ) from error
     except Exception as error:
         raise InputError(
             f"{path}: not a readable torch.export program, perhaps truncated ({_line(error)}); "
@@ -197,11 +205,17 @@ def _flat(given: Any) -> Iterator[Any]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the deprecation notes that torch writes about its own code."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
-        warnings.simplefilter("ignore", DeprecationWarning)
-        yield
+    """Without the deprecation notes that torch writes about its own code, and its log of errors that are raised too."""
+    log = logging.getLogger("torch.export")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            warnings.simplefilter("ignore", DeprecationWarning)
+            yield
+    finally:
+        log.setLevel(level)
 
 
 def _line(error: Exception) -> str:

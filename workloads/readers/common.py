@@ -1,8 +1,6 @@
 """What the readers share: the data directory, numbers of samples, .npz files."""
 
 import os
-import zipfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -84,8 +82,15 @@ def read_npz(path: Path) -> dict[str, npt.NDArray[Any]]:
             if not isinstance(file, np.lib.npyio.NpzFile):
                 raise InputError(f"{path}: expected an .npz file with named arrays, found a single array")
             with file:
-                return {name: file[name] for name in file.files}
+                held = {name: file[name] for name in file.files}
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; expected an .npz file") from None
-    except (OSError, ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"{path}: not a readable .npz file of numbers, perhaps truncated ({error})") from error
+    except InputError:
+        raise
+    except Exception as error:  # damage shows as almost any kind: of zip, zlib, tokenize, struct, MemoryError
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise InputError(f"{path}: not a readable .npz file of numbers, perhaps truncated ({reason})") from error
+    for name, array in held.items():
+        if not isinstance(array, np.ndarray):  # numpy gives a member that is no .npy as bytes
+            raise InputError(f"{path}: not a readable .npz file of numbers: '{name}' is no array")
+    return held

@@ -11,7 +11,9 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Work"]
+from pillarsim.devices.jit import compiled
+
+__all__ = ["Work", "make_work", "own_at", "room_at", "slot_at"]
 
 Ints: TypeAlias = NDArray[np.int64]
 
@@ -41,10 +43,11 @@ R_ARRIVED, R_ARRIVED_SIZE, R_FREED, R_FREED_SIZE, R_LAST_PS = range(5)
 RING_COLUMNS = 5
 # slots at the border
 IN_MOVE, IN_WRITE, IN_READ, OUT_BUFFER, OUT_MOVE = range(5)
-# the run
+# the run, then where the tables of `Work` stand, in their order
 (
     Z_CALLS,
     Z_LOGGED,
+    Z_LOG_END,  # entries that the log holds
     Z_MARGIN,  # log entries that a window, a pixel or a row may need
     Z_SPAN,
     Z_LINK_PS,
@@ -56,17 +59,41 @@ IN_MOVE, IN_WRITE, IN_READ, OUT_BUFFER, OUT_MOVE = range(5)
     Z_OUT_AT,
     Z_OUT_PS,
     Z_OUT_MIXED,
-) = range(13)
-HEAD_COLUMNS = 13
+    Z_SLOT_COLUMNS,
+    W_PART_SLOTS,
+    W_PART_PATH,
+    W_PART_ORDER,
+    W_RING_AT,
+    W_RING_WAYS,
+    W_OUT_WAYS,
+    W_PATHS,
+    W_STEP_SLOTS,
+    W_TILE_AT,
+    W_TILE_SLOTS,
+    W_SET_AT,
+    W_SET_SLOTS,
+    W_BORDER,
+    W_SLOTS,
+    W_CHANNELS,
+    W_REPLICAS,
+    W_STAGES,
+    W_RINGS,
+    W_KEEP_PS,
+    W_TIMES,
+    W_LOG,
+) = range(36)
+HEAD_COLUMNS = 36
 
 
 class Work(NamedTuple):
-    """Constant tables, then what changes; all of int64."""
+    """One block of integers, and views of its tables; compiled functions take the block alone."""
 
+    memory: Ints
+    head: Ints
     part_slots: Ints
     """(parts, 2): slots of the buffer port and of the bus"""
     part_path: Ints
-    """(parts,): where the slots of its partial sums' links stand in `paths`, -1: none"""
+    """(parts,): where the slots of its partial sums' links stand in memory, -1: none"""
     part_order: Ints
     """(parts,): parts of a replica by (links to its home, ring), in the place of its parts"""
     ring_at: Ints
@@ -88,12 +115,48 @@ class Work(NamedTuple):
     """(sets, 3): set, slots of arrays and of converters; -1 where nobody else uses them"""
     border: Ints
     slots: Ints
+    channels: Ints
     replicas: Ints
     stages: Ints
     rings: Ints
     keep_ps: Ints
     """when each reader of each ring last moved on"""
     times: Ints
-    head: Ints
     log: Ints
     """(entries, 2): channel, 2 x time + 1 for a start or + 0 for an end"""
+
+
+def make_work(head: Ints, tables: dict[str, Ints]) -> Work:
+    """Copy the header and the tables, in the order of `Work`, into one block."""
+    parts = {"head": head, **tables}
+    memory = np.empty(sum(part.size for part in parts.values()), np.int64)
+    views, first = {}, 0
+    for number, (name, part) in enumerate(parts.items()):
+        views[name] = memory[first : first + part.size].reshape(part.shape)
+        views[name][...] = part
+        if number:
+            memory[W_PART_SLOTS + number - 1] = first
+        first += part.size
+    memory[Z_LOG_END] = len(views["log"])
+    return Work(memory=memory, **views)
+
+
+@compiled
+def slot_at(w: Ints, number: int) -> int:
+    """Where a slot stands."""
+    place: int = w[W_SLOTS] + number * w[Z_SLOT_COLUMNS]
+    return place
+
+
+@compiled
+def own_at(w: Ints, number: int) -> int:
+    """Where a replica's own row stands."""
+    place: int = w[W_REPLICAS] + number * REPLICA_COLUMNS
+    return place
+
+
+@compiled
+def room_at(w: Ints, number: int) -> int:
+    """Where a ring's own row stands."""
+    place: int = w[W_RINGS] + number * RING_COLUMNS
+    return place

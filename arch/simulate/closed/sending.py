@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pillarsim.arch.simulate.closed import columns as to
-from pillarsim.arch.simulate.closed.columns import Work
+from pillarsim.arch.simulate.closed.columns import room_at
 from pillarsim.arch.simulate.closed.serving import path_through, serve
 from pillarsim.arch.simulate.fast import columns as at
 from pillarsim.arch.simulate.fast.machine import Ints, ring_at, service_at
@@ -14,9 +14,10 @@ __all__ = ["deliver", "room", "send_out"]
 
 
 @compiled
-def room(m: Ints, w: Work, number: int, pixel: int) -> int:
+def room(m: Ints, w: Ints, number: int, pixel: int) -> int:
     """When a ring has room for a pixel; -1: not known yet."""
-    size = w.rings[number, to.R_FREED_SIZE]
+    row = room_at(w, number)
+    size = w[row + to.R_FREED_SIZE]
     if size == 0 or pixel < size:
         return 0
     ring, freed = ring_at(m, number), pixel - size
@@ -27,51 +28,51 @@ def room(m: Ints, w: Work, number: int, pixel: int) -> int:
         m[ring + at.G_FREED] = low
         if freed >= low:
             return -1
-    time_ps: int = w.times[w.rings[number, to.R_FREED] + freed % size]
+    time_ps: int = w[w[row + to.R_FREED] + freed % size]
     return time_ps
 
 
 @compiled
-def deliver(m: Ints, w: Work, number: int, first: int, way: int, at_ps: int) -> None:
-    """Bring pixels (or a row) that have room to a ring, by a row of `ring_ways`."""
+def deliver(m: Ints, w: Ints, number: int, first: int, way: int, at_ps: int) -> None:
+    """Bring pixels (or a row) that have room to a ring, by a row of `ring_ways` at `way`."""
     ring = ring_at(m, number)
     services = ring_services(m, number, first)
     write = m[services]
     if write >= 0:
-        if w.ring_ways[way, 0] >= 0:
-            at_ps = path_through(m, w, w.ring_ways[way, 0], m[services + 1], m[services + 2], at_ps)
-        at_ps = serve(m, w, w.ring_ways[way, 1], write, at_ps) + m[service_at(m, write) + at.S_TOTAL]
-    w.head[to.Z_SPAN] = max(w.head[to.Z_SPAN], at_ps)
-    row = w.rings[number]
-    at_ps = row[to.R_LAST_PS] = max(row[to.R_LAST_PS], at_ps)  # readable when all before them are
-    count, size = m[ring + at.G_COUNT], row[to.R_FREED_SIZE]
+        if w[way] >= 0:
+            at_ps = path_through(m, w, w[way], m[services + 1], m[services + 2], at_ps)
+        at_ps = serve(m, w, w[way + 1], write, at_ps) + m[service_at(m, write) + at.S_TOTAL]
+    w[to.Z_SPAN] = max(w[to.Z_SPAN], at_ps)
+    row = room_at(w, number)
+    at_ps = w[row + to.R_LAST_PS] = max(w[row + to.R_LAST_PS], at_ps)  # readable when all before them are
+    count, size = m[ring + at.G_COUNT], w[row + to.R_FREED_SIZE]
     for pixel in range(first, first + count):
-        w.times[row[to.R_ARRIVED] + pixel % row[to.R_ARRIVED_SIZE]] = at_ps
+        w[w[row + to.R_ARRIVED] + pixel % w[row + to.R_ARRIVED_SIZE]] = at_ps
         if size:
             free_ps = at_ps
             for place in range(m[ring + at.G_KEEP], m[ring + at.G_KEEP_END]):
                 if m[m[at.H_KEEPS] + place] > pixel:
-                    free_ps = max(free_ps, w.keep_ps[place])
-            w.times[row[to.R_FREED] + pixel % size] = free_ps
+                    free_ps = max(free_ps, w[w[to.W_KEEP_PS] + place])
+            w[w[row + to.R_FREED] + pixel % size] = free_ps
     m[ring + at.G_ARRIVED] += count
 
 
 @compiled
-def send_out(m: Ints, w: Work, pixel: int, path: int, at_ps: int) -> None:
+def send_out(m: Ints, w: Ints, pixel: int, path: int, at_ps: int) -> None:
     """Bring an output pixel through the global buffer and over the link."""
     at_ps = path_through(m, w, path, m[at.H_OUT_HOP], m[at.H_OUT_DOWN], at_ps)
     move = m[at.H_OUT_SERVICE]
-    slot = w.border[to.OUT_BUFFER]
+    slot = w[w[to.W_BORDER] + to.OUT_BUFFER]
     at_ps = serve(m, w, slot, move + 1, at_ps) + m[service_at(m, move + 1) + at.S_TOTAL]
     at_ps = serve(m, w, slot, move + 2, at_ps) + m[service_at(m, move + 2) + at.S_TOTAL]
-    if w.head[to.Z_OUT]:
-        if at_ps < w.head[to.Z_OUT_PS]:
-            w.head[to.Z_OUT_MIXED] = 1
-        w.head[to.Z_OUT_PS] = max(w.head[to.Z_OUT_PS], at_ps)
-        w.times[w.head[to.Z_OUT_AT] + pixel % w.head[to.Z_OUT]] = w.head[to.Z_OUT_PS]
-    at_ps = serve(m, w, w.border[to.OUT_MOVE], move, at_ps) + m[service_at(m, move) + at.S_TOTAL]
+    if w[to.Z_OUT]:
+        if at_ps < w[to.Z_OUT_PS]:
+            w[to.Z_OUT_MIXED] = 1
+        w[to.Z_OUT_PS] = max(w[to.Z_OUT_PS], at_ps)
+        w[w[to.Z_OUT_AT] + pixel % w[to.Z_OUT]] = w[to.Z_OUT_PS]
+    at_ps = serve(m, w, w[w[to.W_BORDER] + to.OUT_MOVE], move, at_ps) + m[service_at(m, move) + at.S_TOTAL]
     at_ps += m[at.H_LATENCY_PS]
-    w.head[to.Z_SPAN] = max(w.head[to.Z_SPAN], at_ps)
+    w[to.Z_SPAN] = max(w[to.Z_SPAN], at_ps)
     image = pixel // m[at.H_OUT_PIXELS]
     m[m[at.H_LEFTS] + image] -= 1
     m[m[at.H_TIMES] + image] = max(m[m[at.H_TIMES] + image], at_ps)

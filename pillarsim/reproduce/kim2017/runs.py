@@ -146,9 +146,7 @@ def run_on(task: Task, network: Network, chip: Chip, seeds: int, threads: int) -
     programmed = [program(placement, levels, chip.array, chip.write, chip.bits_per_cell, device) for device in devices]
     rule = read_rule(chip.array, chip.weights, chip.input, chip.readout, chip.bits_per_cell)
     ranges = converter_ranges(placement, rule, calibration)
-    found = evaluate(
-        placement, programmed, rule, ranges, task.test.images, task.test.labels, seeds=devices, threads=threads
-    )
+    found = evaluate(placement, programmed, rule, ranges, task.test.images, seeds=devices, threads=threads)
     return Run(software_right(network, task.test), found.logits.argmax(axis=2) == task.test.labels, found.logits)
 
 
