@@ -116,9 +116,13 @@ def lower(network: Network) -> Lowered:
     work = _Lowering(network)
     for layer, sources in zip(network.layers, network.sources, strict=True):
         work.take(layer, sources)
-    last = work.refs[network.layers[-1].name]
+    name = network.layers[-1].name
+    last = work.refs[name]
+    if isinstance(last, Ref) and any(isinstance(view, Transpose | Slice) for view in last.views):
+        # outputs are given flat, so that only these views change them; an operator that costs nothing takes them
+        last = work.copied(name, last)
     if not isinstance(last, Ref) or last.source != len(work.drafts) - 1:
-        raise InputError(f"layer '{network.layers[-1].name}': expected the output to come from the last operator")
+        raise InputError(f"layer '{name}': expected the output to come from the last operator")
     return Lowered(network.name, work.input, tuple(draft.node() for draft in work.drafts))
 
 
@@ -177,6 +181,12 @@ class _Lowering:
         return all(
             self.uses[name] == 1 for name, ref in self.refs.items() if isinstance(ref, Ref) and ref.source == source
         )
+
+    def copied(self, name: str, ref: Ref) -> Ref | Constant:
+        """A node that gives what `ref` is behind its views."""
+        one, zero = np.ones((), np.float32), np.zeros((), np.float32)
+        self._add(Affine(name, one, zero), [ref])
+        return self.refs[name]
 
     def _tensor(self, source: int) -> Tensor:
         return self.input if source == INPUT else self.drafts[source].output

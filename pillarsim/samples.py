@@ -48,7 +48,8 @@ def choose_samples(
     """(calibration inputs, inputs to evaluate or None) of a run.
 
     count: inputs to evaluate; None: all that are given, the first DEFAULT_SAMPLES of a trained network's dataset,
-    none of another network. Given inputs calibrate too; a network without data is calibrated on random inputs. Raises InputError for inputs of another shape, and for more than there are.
+    none of another network. Given inputs calibrate too; a network without data is calibrated on random inputs.
+    Raises InputError for inputs of another shape, and for more than there are.
     """
     if given is not None:
         if tuple(given.inputs.shape[1:]) != network.input_shape:

@@ -64,7 +64,7 @@ def layer_macs(layer: Layer, shape: Shape) -> int:
 
 
 def _opened(name_or_path: str, data_dir: Path | None) -> tuple[Network, Labels]:
-    if Path(name_or_path).suffix in _MODELS:
+    if Path(name_or_path).suffix.lower() in _MODELS:
         from pillarsim.workloads.load import load_network
 
         return load_network(name_or_path), Labels("", None)

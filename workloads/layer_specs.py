@@ -1,5 +1,6 @@
 """From one entry of a topology file to a layer: its options read, its tensors fetched."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -44,6 +45,7 @@ Fetch = Callable[[str, Shape], Floats]
 
 # Names for `clip` with the bounds of the frameworks.
 _CLIPS = {"relu6": (0.0, 6.0), "hardtanh": (-1.0, 1.0)}
+_LARGEST = 2**31  # numbers in one tensor, 8 GiB in float32, assumed: 20 times the largest layer shipped
 _RANKS = (1, 2, 3, 4, 5, 6)  # axes that a tensor inside a network may have, ours
 
 
@@ -62,6 +64,10 @@ class _Entry:
         return self.shapes[0]
 
     def tensor(self, part: str, shape: Shape) -> Floats:
+        if math.prod(shape) > _LARGEST:
+            self.fields.fail(
+                None, f"{part} of {self.name} would hold {math.prod(shape):.3g} numbers; expected at most 2^31"
+            )
         return self.fetch(f"{self.name}.{part}", shape)
 
     def bias(self, outputs: int) -> Floats:

@@ -125,7 +125,7 @@ def labels_of(name_or_path: str | Path) -> Labels:
     if str(name_or_path) in ARCHITECTURES:
         return Labels(ARCHITECTURES[str(name_or_path)].about, None)
     top, _ = _open_topology(name_or_path)
-    accuracy = top.number("accuracy", 0.0) if "accuracy" in top.values else None
+    accuracy = None if top.values.get("accuracy") is None else top.number("accuracy", 0.0)
     if accuracy is not None and accuracy > 1:
         top.fail("accuracy", f"expected a share from 0 to 1, got {accuracy:g}")
     return Labels(top.text("about") if "about" in top.values else "", accuracy)
@@ -202,7 +202,8 @@ def _topology_path(name_or_path: str | Path) -> Path:
     if path.suffix in _SUFFIXES or path.is_file():
         return path
     raise InputError(
-        f"unknown workload '{text}'{nearest(text, names)}; expected one of {', '.join(names)}, or a file (.yaml, .onnx, .pt2)"
+        f"unknown workload '{text}'{nearest(text, names)}; expected one of {', '.join(names)}, "
+        "or a file (.yaml, .onnx, .pt2)"
     )
 
 

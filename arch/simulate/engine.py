@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pillarsim.arch.simulate.kernel import Kernel
-from pillarsim.arch.simulate.plan import ArrayPlan
+from pillarsim.arch.simulate.plan_types import ArrayPlan
 from pillarsim.arch.simulate.power import PowerTracker
 from pillarsim.arch.timing import Timing
 

@@ -10,7 +10,7 @@ from pillarsim.arch.simulate.buffers import PixelRing, TileInput
 from pillarsim.arch.simulate.engine import Engine, EnginePlan, EnginePower, NoEngine
 from pillarsim.arch.simulate.operation import OperationEngine
 from pillarsim.arch.simulate.parts import Parts
-from pillarsim.arch.simulate.plan import Plan, ReplicaPlan, RingPlan, StagePlan, ring_ends
+from pillarsim.arch.simulate.plan_types import Plan, ReplicaPlan, RingPlan, StagePlan, ring_ends
 from pillarsim.arch.simulate.ports import Service
 from pillarsim.arch.simulate.replicas import Part, Replica
 from pillarsim.arch.simulate.sharing import Desk

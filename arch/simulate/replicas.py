@@ -18,7 +18,7 @@ from pillarsim.arch.simulate.buffers import READ, TileInput
 from pillarsim.arch.simulate.engine import Engine
 from pillarsim.arch.simulate.geometry import Fields
 from pillarsim.arch.simulate.kernel import Kernel
-from pillarsim.arch.simulate.plan import PartPlan, ReplicaPlan, amount_at
+from pillarsim.arch.simulate.plan_types import PartPlan, ReplicaPlan, amount_at
 from pillarsim.arch.simulate.ports import Key, Server, Service
 from pillarsim.arch.simulate.power import PowerTracker
 from pillarsim.arch.simulate.sharing import Desk

@@ -13,7 +13,8 @@ from pillarsim.arch.simulate.fast.engine import FastRun
 from pillarsim.arch.simulate.kernel import Kernel
 from pillarsim.arch.simulate.parts import Groups, Parts, chip_states
 from pillarsim.arch.simulate.pipeline import Pipeline
-from pillarsim.arch.simulate.plan import Plan, make_plan
+from pillarsim.arch.simulate.plan import make_plan
+from pillarsim.arch.simulate.plan_types import Plan
 from pillarsim.arch.timing import Timing
 from pillarsim.arch.trace import LayerTrace, Trace
 

@@ -16,7 +16,7 @@ from simpy.events import Event
 from pillarsim.arch.digital_work import UNITS
 from pillarsim.arch.simulate.kernel import Kernel
 from pillarsim.arch.simulate.mesh import Mesh
-from pillarsim.arch.simulate.plan import StagePlan, amount_at
+from pillarsim.arch.simulate.plan_types import StagePlan, amount_at
 from pillarsim.arch.simulate.ports import Key, Server, Service
 from pillarsim.arch.simulate.replicas import Replica
 from pillarsim.arch.simulate.streams import Stream

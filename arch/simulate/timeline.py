@@ -37,7 +37,7 @@ from pillarsim.arch.simulate.fast.observe import (
 )
 from pillarsim.arch.simulate.fast.tables import Built
 from pillarsim.arch.simulate.mesh import GLOBAL, ways
-from pillarsim.arch.simulate.plan import Plan, ReplicaPlan
+from pillarsim.arch.simulate.plan_types import Plan, ReplicaPlan
 from pillarsim.arch.simulate.ports import Service
 from pillarsim.arch.timing import Timing
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pillarsim.arch.errors import InputError, nearest
+from pillarsim.arch.errors import InputError
+from pillarsim.cli.commands import Commands
 from pillarsim.cli.options import json_option, seed_option
 
 if TYPE_CHECKING:
@@ -19,19 +20,6 @@ if TYPE_CHECKING:
 plot_option = click.option(
     "--plot", type=click.Path(path_type=Path), metavar="FILE", help="Draw a picture (.svg, .png, .pdf)."
 )
-
-
-class Commands(click.Group):
-    """A group that refuses an unknown command with the nearest name."""
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """See `click.Group`."""
-        if args and args[0] not in self.commands and not args[0].startswith("-"):
-            names = ", ".join(self.commands)
-            raise InputError(f"no command 'device {args[0]}': expected {names}{nearest(args[0], self.commands)}")
-        return super().resolve_command(ctx, args)
 
 
 @click.group("device", cls=Commands)

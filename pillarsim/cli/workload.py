@@ -8,23 +8,11 @@ from typing import Any
 
 import click
 
-from pillarsim.arch.errors import InputError, nearest
+from pillarsim.arch.errors import InputError
+from pillarsim.cli.commands import Commands
 from pillarsim.cli.options import data_dir_option, json_option
 
 SCHEMA_VERSION = 1
-
-
-class Commands(click.Group):
-    """A group that refuses an unknown command with the nearest name."""
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """See `click.Group`."""
-        if args and args[0] not in self.commands and not args[0].startswith("-"):
-            names = ", ".join(self.commands)
-            raise InputError(f"no command 'workload {args[0]}': expected {names}{nearest(args[0], self.commands)}")
-        return super().resolve_command(ctx, args)
 
 
 @click.group("workload", cls=Commands)

@@ -87,12 +87,13 @@ def test_data_and_checkpoints(tmp_path: Path) -> None:
         split=np.repeat([0, 1, 2], 50).astype(np.uint8),
     )
     plan = replace(TINY, motif_training=16, seeds=1, errors=(0.5,))
-    first: list[str] = []
-    again: list[str] = []
-    result, other = (
-        simulate(True, lambda stage, done, total: seen.append(stage), tmp_path, plan, tmp_path / "states")
-        for seen in (first, again)
-    )
+
+    def run() -> tuple[Result, list[str]]:
+        seen: list[str] = []
+        found = simulate(True, lambda stage, done, total: seen.append(stage), tmp_path, plan, tmp_path / "states")
+        return found, seen
+
+    (result, first), (other, again) = run(), run()
     assert as_json(result) == as_json(other)
     assert "training, rbp" in first
     assert [stage for stage in again if "training" in stage] == []

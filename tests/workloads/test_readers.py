@@ -7,6 +7,7 @@ import os
 import pickle
 import re
 import tarfile
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -267,3 +268,11 @@ def test_files_that_are_no_archives(tmp_path: Path) -> None:
         load_arrays(path)
     with pytest.raises(InputError, match="not a readable"):
         load_arrays(write(tmp_path, {"x": np.array([{}, {}], object)}))
+    for member in (b"no header", b"\x93NUMPY\x01\x00\x0c\x00{'descr': (\n\n"):
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("x.npy", member)
+        with pytest.raises(InputError, match=r"bad\.npz: not a readable \.npz file"):
+            load_arrays(path)
+    path.write_bytes(pickle.dumps([1, 2]))
+    with pytest.raises(InputError, match="holds Python objects, or is another kind of file"):
+        load_arrays(path)

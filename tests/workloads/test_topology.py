@@ -10,7 +10,7 @@ from safetensors.numpy import save_file
 
 from pillarsim.arch.errors import InputError
 from pillarsim.workloads.network import BatchNorm, Conv2d, Linear, MaxPool2d
-from pillarsim.workloads.topology import blank_network, load_network, workload_names
+from pillarsim.workloads.topology import blank_network, labels_of, load_network, workload_names
 
 TOPOLOGY = """\
 name: tiny
@@ -49,6 +49,19 @@ def _write(folder: Path, topology: str = TOPOLOGY, tensors: dict[str, tuple[int,
 def _line(text: str) -> int:
     """The line of the topology on which `text` stands, counted from 1."""
     return next(number for number, line in enumerate(TOPOLOGY.splitlines(), 1) if text in line)
+
+
+DRAWN = """\
+name: drawn
+trained: false
+accuracy: null
+dataset: null
+input: [4, 6, 6]
+layers:
+- {kind: conv2d, name: c1, channels: 2, kernel: 3}
+- {kind: flatten}
+- {kind: linear, name: fc, features: 3}
+"""
 
 
 def test_shipped_names() -> None:
@@ -147,6 +160,28 @@ def test_layers_that_are_no_list(tmp_path: Path) -> None:
             load_network(_write(tmp_path, head + text))
     with pytest.raises(InputError, match=r"layers\[0\]: expected a mapping, got 'relu'"):
         load_network(_write(tmp_path, head + "layers: [relu]"))
+
+
+@pytest.mark.parametrize(("old", "new"), [("channels: 2", "channels: 1000000000000"), ("6, 6]", "600000, 600000]")])
+def test_tensor_of_absurd_size(tmp_path: Path, old: str, new: str) -> None:
+    """It is refused before memory is asked for; the line of the layer is named."""
+    assert old in DRAWN
+    path = tmp_path / "large.yaml"
+    path.write_text(DRAWN.replace(old, new), encoding="utf-8")
+    with pytest.raises(
+        InputError, match=r"large\.yaml:\d+: layers\[\d\].* would hold .* numbers; expected at most 2\^31"
+    ):
+        load_network(path)
+
+
+def test_accuracy_may_be_null(tmp_path: Path) -> None:
+    """As absent: nothing is stated."""
+    path = tmp_path / "null.yaml"
+    path.write_text(DRAWN, encoding="utf-8")
+    assert labels_of(path).accuracy is None
+    path.write_text(DRAWN.replace("accuracy: null", "accuracy: 1.5"), encoding="utf-8")
+    with pytest.raises(InputError, match=r"null\.yaml:3: accuracy: expected a share from 0 to 1"):
+        labels_of(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"just a string", b"- a\n- b\n", b"\x00\x01\x02\xff", b"a: [1"])

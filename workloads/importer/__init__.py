@@ -32,6 +32,8 @@ def import_network(
     Its dataset is None; its weights count as trained. Raises InputError, in one line that names file and node, for a
     model that cannot be read or that holds what no operator of the set computes.
     """
+    if input_shape is not None and not all(isinstance(size, int) and size > 0 for size in input_shape):
+        raise InputError(f"input_shape: expected integers of at least 1, the shape of one sample, found {input_shape}")
     if not isinstance(source, str | Path):
         from pillarsim.workloads.importer.torch_program import from_module
 

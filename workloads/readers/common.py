@@ -89,6 +89,8 @@ def read_npz(path: Path) -> dict[str, npt.NDArray[Any]]:
         raise
     except Exception as error:  # damage shows as almost any kind: of zip, zlib, tokenize, struct, MemoryError
         reason = " ".join(str(error).split())[:200] or type(error).__name__
+        if "allow_pickle" in reason:  # numpy's advice is no advice here
+            reason = "it holds Python objects, or is another kind of file"
         raise InputError(f"{path}: not a readable .npz file of numbers, perhaps truncated ({reason})") from error
     for name, array in held.items():
         if not isinstance(array, np.ndarray):  # numpy gives a member that is no .npy as bytes

@@ -109,7 +109,6 @@ def make_clients(plan: Plan, timing: Timing, m: Machine, images: int, detail: st
             "replicas": np.zeros((len(plan.replicas), to.REPLICA_COLUMNS), np.int64),
             "stages": stages,
             "rings": rings,
-            "keep_ps": np.zeros(len(m.keep) + 1, np.int64),
             "times": times,
             "log": np.zeros((max(_LOG, 4 * int(head[to.Z_MARGIN])), 2), np.int64),
         },
@@ -120,7 +119,7 @@ def make_clients(plan: Plan, timing: Timing, m: Machine, images: int, detail: st
 
 def _settle(w: Work) -> None:
     """Count places in `times` and `paths` from the beginning of the memory."""
-    w.rings[:, [to.R_ARRIVED, to.R_FREED]] += w.head[to.W_TIMES]
+    w.rings[:, [to.R_ARRIVED, to.R_FREED, to.R_EARLY]] += w.head[to.W_TIMES]
     w.head[[to.Z_ROWS_AT, to.Z_OUT_AT]] += w.head[to.W_TIMES]
     for paths in (w.part_path, w.ring_ways[:, 0], w.out_ways):
         paths[paths >= 0] += w.head[to.W_PATHS]
@@ -305,7 +304,11 @@ def _times(plan: Plan, m: Machine, images: int) -> tuple[Ints, Ints, Ints]:
         row[to.R_ARRIVED_SIZE] = min(ring.capacity, _IMAGES_AHEAD * ring.fields.pixels, total)
         row[to.R_FREED] = length + row[to.R_ARRIVED_SIZE]
         row[to.R_FREED_SIZE] = ring.capacity if ring.capacity < total else 0
-        length += row[to.R_ARRIVED_SIZE] + row[to.R_FREED_SIZE]
+        row[to.R_EARLY] = row[to.R_FREED] + row[to.R_FREED_SIZE]
+        reader = plan.stages[ring.stage]
+        ahead = _IMAGES_AHEAD + len(reader.replicas) // reader.windows  # a replica's next window may be images away
+        row[to.R_EARLY_SIZE] = ahead * ring.fields.pixels if row[to.R_FREED_SIZE] else 0
+        length += row[to.R_ARRIVED_SIZE] + row[to.R_FREED_SIZE] + row[to.R_EARLY_SIZE]
     head = np.zeros(to.HEAD_COLUMNS, np.int64)
     for size, place, capacity, total in (
         (to.Z_ROWS, to.Z_ROWS_AT, int(m.head[at.H_ROW_CAPACITY]), plan.rows[0] * images),

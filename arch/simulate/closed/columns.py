@@ -38,9 +38,10 @@ REPLICA_COLUMNS = 6
 # stages: windows of a call, next window to begin, time of the last departure
 G_CHUNK, G_FRONT, G_SENT_PS = range(3)
 STAGE_COLUMNS = 3
-# rings: where times stand in `times`, how many; of arrivals, and of freed places (0: never short of room)
-R_ARRIVED, R_ARRIVED_SIZE, R_FREED, R_FREED_SIZE, R_LAST_PS = range(5)
-RING_COLUMNS = 5
+# rings: where times stand in memory, how many: of arrivals, of freed places (0: never short of room), and of readers
+# that need a pixel no more before it has arrived; the last arrival
+R_ARRIVED, R_ARRIVED_SIZE, R_FREED, R_FREED_SIZE, R_EARLY, R_EARLY_SIZE, R_LAST_PS = range(7)
+RING_COLUMNS = 7
 # slots at the border
 IN_MOVE, IN_WRITE, IN_READ, OUT_BUFFER, OUT_MOVE = range(5)
 # the run, then where the tables of `Work` stand, in their order
@@ -78,11 +79,10 @@ IN_MOVE, IN_WRITE, IN_READ, OUT_BUFFER, OUT_MOVE = range(5)
     W_REPLICAS,
     W_STAGES,
     W_RINGS,
-    W_KEEP_PS,
     W_TIMES,
     W_LOG,
-) = range(36)
-HEAD_COLUMNS = 36
+) = range(35)
+HEAD_COLUMNS = 35
 
 
 class Work(NamedTuple):
@@ -119,8 +119,6 @@ class Work(NamedTuple):
     replicas: Ints
     stages: Ints
     rings: Ints
-    keep_ps: Ints
-    """when each reader of each ring last moved on"""
     times: Ints
     log: Ints
     """(entries, 2): channel, 2 x time + 1 for a start or + 0 for an end"""

@@ -19,6 +19,7 @@ from pillarsim.arch.simulate.closed.rows import DONE, FULL, advance
 from pillarsim.arch.simulate.fast import columns as at
 from pillarsim.arch.simulate.fast.engine import FastRun
 from pillarsim.arch.simulate.fast.tables import build_machine
+from pillarsim.arch.simulate.parts import Groups
 from pillarsim.arch.simulate.plan import Plan
 from pillarsim.arch.timing import Timing
 
@@ -100,6 +101,20 @@ class ClosedRun(FastRun):
     def span_ps(self) -> int:
         """The time of the last event."""
         return int(self._work.head[to.Z_SPAN]) + self.steady.skipped_ps
+
+    def groups(self) -> Groups:
+        """Power trackers by group, with the units that each stands for; none is active for longer than the run."""
+        made = super().groups()
+        for members in made.values():
+            for tracker, _ in members:
+                # clients of a server that is contended want it for more time than there is
+                tracker.active_ps = min(tracker.active_ps, self.span_ps - tracker.gated_ps)
+        return made
+
+    @property
+    def memory_bytes(self) -> int:
+        """Bytes of the tables that this detail adds."""
+        return self._work.memory.nbytes
 
     def contended(self) -> tuple[str, ...]:
         """Parts that make the result other than that of detail `window`, or may do so; none: it is the same."""

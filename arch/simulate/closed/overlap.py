@@ -93,6 +93,9 @@ def look(w: Work, after_ps: int, *, last: bool = False) -> None:
         if stop - start > 1:
             taken[start:stop].sort()
     _scan(w.memory, first, taken, after_ps)
+    known = (w.channels[:, to.C_COUNT] > 0) & (w.channels[:, to.C_START] < horizon)
+    w.channels[known, to.C_ACTIVE] += horizon[known] - w.channels[known, to.C_START]
+    w.channels[known, to.C_START] = horizon[known]
     checks = w.slots[:, to.X_CHECK]
     w.slots[(checks >= 0) & (w.channels[checks, to.C_FULL] > 0), to.X_CHECK] = -1
 

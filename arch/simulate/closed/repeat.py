@@ -7,7 +7,11 @@ for ever (adding T to all terms of a maximum adds T to it). Times on the list th
 that were not used, and p is a multiple of the images after which the same replicas have their turn, so that the next
 p do not use them either. Then a multiple of p images is left out, and their growth is added to what comes out.
 
-The list holds: free times of slots and their last uses, replicas' and stages' times, when readers moved on, departures
+A buffer that was never full may fill later. Places that were left before now are no reason to wait if the sender is
+past that time already; those of the last p images are not asked for within the next p if the buffer holds 2 p images,
+and then the sender is T further; by the same reason places left later are not, for ever.
+
+The list holds: free times of slots and their last uses, replicas' and stages' times, departures
 from buffers that may be short of room, arrays awake, and the log of uses that are not looked at yet. Comparisons with
 the number of windows of the run are the same as long as a replica's next window is one of the run, so that many
 images are left over. A run whose parts have rates of their own (a source whose rows still fill the global buffer,
@@ -39,9 +43,28 @@ _GROWING_CHANNEL = [to.C_ACTIVE, to.C_GATED_PS, to.C_WAKES]
 
 
 @dataclass(frozen=True, eq=False)
+class _NeverFull:
+    """A buffer that was never full: departures so far, how many an image, room, time of the last thing sent there."""
+
+    departures: Ints
+    pixels: int
+    size: int
+    sender_ps: int
+
+    def stays(self, period: int, step_ps: int) -> bool:
+        """Whether no later sender waits for a departure, if the run repeats itself from now on."""
+        last = period * self.pixels
+        if self.size < 2 * last or len(self.departures) < last:
+            return False
+        before, within = self.departures[:-last], self.departures[-last:]
+        return max(before, default=0) <= self.sender_ps and max(within) <= self.sender_ps + step_ps
+
+
+@dataclass(frozen=True, eq=False)
 class _Cut:
     """What the run had come to after an image: times that all grow; times that may stand still; sums."""
 
+    never_full: list[_NeverFull]
     moving: Ints
     times: Ints
     fixed: Ints
@@ -65,13 +88,13 @@ class Repeats(Steady):
         """Compare what the run has come to after `done` of `images` images with earlier ones; take images off it."""
         if not self._skip or images - done <= self._ahead or self._turn > len(m.replicas) + 64:
             return
-        now = _cut(m, w)
-        if now is None or (len(now.times) + len(now.moving)) * (_PERIODS * self._turn + 1) > _KEPT:
+        now = _cut(m, w, done)
+        if (len(now.times) + len(now.moving)) * (_PERIODS * self._turn + 1) > _KEPT:
             return
         for period in range(self._turn, len(self._cuts) + 1, self._turn):
             then = self._cuts[-period]
             times = (images - done - self._ahead) // period
-            step_ps = _step(then, now)
+            step_ps = _step(then, now, period)
             if step_ps is not None and times > 0:
                 self._leave_out(m, w, then, now, (done, times, period, step_ps))
                 self._cuts.clear()
@@ -89,22 +112,22 @@ class Repeats(Steady):
         m.stages[:, at.T_TOTAL] -= times * period * m.stages[:, at.T_WINDOWS]
 
 
-def _cut(m: Machine, w: Work) -> _Cut | None:
-    """None while a buffer that may be short of room was never full."""
-    histories = []
+def _cut(m: Machine, w: Work, done: int) -> _Cut:
+    tables = [(w.head[to.Z_ROWS_AT], w.head[to.Z_ROWS], m.head[at.H_SENT], w.head[to.Z_LINK_PS])]
+    tables += [(w.head[to.Z_OUT_AT], w.head[to.Z_OUT], m.stages[-1, at.T_SENT], w.stages[-1, to.G_SENT_PS])]
+    early = []
     for row, ring in zip(w.rings, m.rings, strict=True):
+        source = int(ring[at.G_SOURCE])
+        sender_ps = w.head[to.Z_PUMP_PS] if source < 0 else w.stages[source, to.G_SENT_PS]
+        tables.append((row[to.R_FREED], row[to.R_FREED_SIZE], ring[at.G_ARRIVED], sender_ps))
         if row[to.R_FREED_SIZE]:
-            if ring[at.G_ARRIVED] < row[to.R_FREED_SIZE]:
-                return None
-            histories.append(_last(w, row[to.R_FREED], row[to.R_FREED_SIZE], ring[at.G_ARRIVED]))
-    for size, place, count in (
-        (to.Z_ROWS, to.Z_ROWS_AT, m.head[at.H_SENT]),
-        (to.Z_OUT, to.Z_OUT_AT, m.stages[-1, at.T_SENT]),
-    ):
-        if w.head[size]:
-            if count < w.head[size]:
-                return None
-            histories.append(_last(w, w.head[place], w.head[size], count))
+            early.append(_last(w, row[to.R_EARLY], row[to.R_EARLY_SIZE], ring[at.G_ARRIVED]))
+    histories, never_full = list[Ints](), list[_NeverFull]()
+    for place, size, count, sender_ps in (map(int, table) for table in tables):
+        if size and count >= size:
+            histories.append(_last(w, place, size, count))
+        elif size:
+            never_full.append(_NeverFull(w.memory[place : place + count].copy(), count // done, size, sender_ps))
     log = w.log[: w.head[to.Z_LOGGED]]
     order = np.lexsort((log[:, 1], log[:, 0]))
     moving = [*histories, log[order, 1] >> 1]
@@ -114,7 +137,7 @@ def _cut(m: Machine, w: Work) -> _Cut | None:
         w.replicas,
         w.stages[:, to.G_SENT_PS],
         w.rings[:, to.R_LAST_PS],
-        w.keep_ps,
+        *early,
         w.channels[:, [to.C_START, to.C_LAST]],
         w.head[[to.Z_SPAN, to.Z_LINK_PS, to.Z_PUMP_PS, to.Z_OUT_PS]],
         m.replicas[:, at.R_FREE_PS],
@@ -128,6 +151,7 @@ def _cut(m: Machine, w: Work) -> _Cut | None:
         w.head[[to.Z_OUT_MIXED]],
     ]
     return _Cut(
+        never_full,
         _flat(moving),
         _flat(times),
         _flat(fixed),
@@ -147,7 +171,7 @@ def _last(w: Work, place: int, size: int, count: int) -> Ints:
     return np.roll(w.memory[place : place + size], -int(count % size))
 
 
-def _step(then: _Cut, now: _Cut) -> int | None:
+def _step(then: _Cut, now: _Cut, period: int) -> int | None:
     """By how much every time has grown; None if not by the same."""
     if not np.array_equal(then.fixed, now.fixed) or len(then.moving) != len(now.moving):
         return None
@@ -155,4 +179,4 @@ def _step(then: _Cut, now: _Cut) -> int | None:
     step_ps = int(grown.max())
     if ((grown != 0) & (grown != step_ps)).any() or (now.moving - then.moving != step_ps).any():
         return None
-    return step_ps
+    return step_ps if all(buffer.stays(period, step_ps) for buffer in now.never_full) else None

@@ -216,13 +216,15 @@ def _release(m: Ints, w: Ints, number: int, keep: int, time_ps: int) -> None:
     if keep <= before:
         return
     m[m[at.H_KEEPS] + place] = keep
-    w[w[to.W_KEEP_PS] + place] = time_ps
     row = room_at(w, m[part + at.Q_RING])
-    size = w[row + to.R_FREED_SIZE]
+    size, early = w[row + to.R_FREED_SIZE], w[row + to.R_EARLY_SIZE]
     if size:
-        # pixels that arrive later look at `keep_ps`: no reader moves on twice past what has not arrived
-        for pixel in range(before, min(keep, m[ring_at(m, m[part + at.Q_RING]) + at.G_ARRIVED])):
+        arrived = m[ring_at(m, m[part + at.Q_RING]) + at.G_ARRIVED]
+        for pixel in range(before, min(keep, arrived)):
             spot = w[row + to.R_FREED] + pixel % size
+            w[spot] = max(w[spot], time_ps)
+        for pixel in range(max(before, arrived), keep):
+            spot = w[row + to.R_EARLY] + pixel % early
             w[spot] = max(w[spot], time_ps)
 
 

@@ -49,11 +49,9 @@ def deliver(m: Ints, w: Ints, number: int, first: int, way: int, at_ps: int) -> 
     for pixel in range(first, first + count):
         w[w[row + to.R_ARRIVED] + pixel % w[row + to.R_ARRIVED_SIZE]] = at_ps
         if size:
-            free_ps = at_ps
-            for place in range(m[ring + at.G_KEEP], m[ring + at.G_KEEP_END]):
-                if m[m[at.H_KEEPS] + place] > pixel:
-                    free_ps = max(free_ps, w[w[to.W_KEEP_PS] + place])
-            w[w[row + to.R_FREED] + pixel % size] = free_ps
+            spot = w[row + to.R_EARLY] + pixel % w[row + to.R_EARLY_SIZE]
+            w[w[row + to.R_FREED] + pixel % size] = max(at_ps, w[spot])
+            w[spot] = 0
     m[ring + at.G_ARRIVED] += count
 
 

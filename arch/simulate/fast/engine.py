@@ -18,7 +18,7 @@ from pillarsim.arch.simulate.fast.steady import Steady
 from pillarsim.arch.simulate.fast.tables import Built, build_machine
 from pillarsim.arch.simulate.parts import Groups
 from pillarsim.arch.simulate.pipeline import own_step_ps
-from pillarsim.arch.simulate.plan import Plan
+from pillarsim.arch.simulate.plan_types import Plan
 from pillarsim.arch.simulate.power import PowerTracker
 from pillarsim.arch.timing import Timing
 from pillarsim.arch.trace import LayerTrace

@@ -1,28 +1,19 @@
-"""Events in order until something is to be done outside: more rows for events, a look at the state, or the end."""
+"""Events in order until something is to be done outside: more rows for events, a look at the state, or the end.
+
+Events of one picosecond may come in any order (see `kernel`).
+"""
 
 from __future__ import annotations
 
 from pillarsim.arch.simulate.fast import columns as at
-from pillarsim.arch.simulate.fast.events import (
-    arrays_free,
-    arrive,
-    begin,
-    finish,
-    gone,
-    grant_claims,
-    offer,
-    out_release,
-    pump,
-    pump_source,
-    release,
-    row_read,
-    stored,
-    try_fetch,
-    wake,
-)
+from pillarsim.arch.simulate.fast.arriving import arrive, release
+from pillarsim.arch.simulate.fast.border import gone, offer, out_release, pump_source, row_read, stored
+from pillarsim.arch.simulate.fast.claims import arrays_free, grant_claims, wake
 from pillarsim.arch.simulate.fast.machine import Ints, event_at
 from pillarsim.arch.simulate.fast.queue import pop
 from pillarsim.arch.simulate.fast.requests import ask_all, grant
+from pillarsim.arch.simulate.fast.sending import pump
+from pillarsim.arch.simulate.fast.windows import begin, finish, try_fetch
 from pillarsim.devices.jit import compiled
 
 __all__ = ["ENDED", "FULL", "MARKED", "PAUSED", "advance"]
@@ -70,6 +61,7 @@ def advance(m: Ints, events: int) -> int:
 
 @compiled
 def _happen(m: Ints, kind: int, a: int, b: int) -> None:
+    """What an event does, by its kind."""
     if kind == at.RELEASE:
         release(m, a, b)
     elif kind == at.ARRIVE:

@@ -9,7 +9,7 @@ from pillarsim.arch.simulate.fast import columns as at
 from pillarsim.arch.simulate.fast.machine import Ints, event_at
 from pillarsim.devices.jit import compiled
 
-__all__ = ["pop", "push"]
+__all__ = ["after", "pop", "push"]
 
 
 @compiled
@@ -80,3 +80,9 @@ def _copy(m: Ints, source: int, target: int) -> None:
     """Copy an entry of the queue."""
     m[target], m[target + 1] = m[source], m[source + 1]
     m[target + 2], m[target + 3] = m[source + 2], m[source + 3]
+
+
+@compiled
+def after(m: Ints, time_ps: int, kind: int, a: int, b: int) -> None:
+    """Let an event happen at `time_ps`."""
+    push(m, time_ps, 0, 0, kind, a, b, 0, -1, -1)

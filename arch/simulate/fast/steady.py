@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 
 from pillarsim.arch.simulate.fast import columns as at
 from pillarsim.arch.simulate.fast.machine import Machine
-from pillarsim.arch.simulate.plan import Plan
+from pillarsim.arch.simulate.plan_types import Plan
 
 __all__ = ["Steady", "state_of"]
 

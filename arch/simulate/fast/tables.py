@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pillarsim.arch.digital_work import UNITS
 from pillarsim.arch.simulate.engine import EnginePlan
 from pillarsim.arch.simulate.fast import columns as at
-from pillarsim.arch.simulate.fast.events import AT_ONCE
-from pillarsim.arch.simulate.fast.machine import Machine, make_machine
-from pillarsim.arch.simulate.mesh import GLOBAL, packet_services, ways
-from pillarsim.arch.simulate.plan import Plan, ring_ends
+from pillarsim.arch.simulate.fast.collect import Tables
+from pillarsim.arch.simulate.fast.machine import Ints, Machine, make_machine
+from pillarsim.arch.simulate.fast.sending import AT_ONCE
+from pillarsim.arch.simulate.mesh import GLOBAL
+from pillarsim.arch.simulate.plan_types import Plan, ring_ends
 from pillarsim.arch.simulate.ports import Service
 from pillarsim.arch.simulate.replicas import OUTPUT_WINDOWS
 from pillarsim.arch.simulate.sharing import groups_of
@@ -30,7 +29,6 @@ __all__ = ["Built", "build_machine"]
 
 _FIRST_ROWS = 1024  # event rows at the start; assumed, they are doubled as needed
 _MARKS = 8  # looks at the state an image, at most; assumed, changes no result
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,97 +40,9 @@ class Built:
     trackers: dict[str, list[tuple[int, int]]]
 
 
-class _Tables:
-    """Collects rows and lists while the machine is built."""
-
-    def __init__(self, plan: Plan, timing: Timing, idle: Idle) -> None:
-        self.plan, self.timing, self._idle = plan, timing, idle
-        self.services: list[Service] = []
-        self._numbers: dict[Service, int] = {}
-        self.servers: list[list[int]] = []
-        self.trackers: list[bool] = []
-        self.groups: dict[str, list[tuple[int, int]]] = {}
-        self._lists: list[Ints] = []
-        self._found: dict[bytes, int] = {}
-        self._length = at.HEADER_COLUMNS  # `lists` stands behind the header
-        self.tiles: dict[int, int] = {}
-        self.tile_rows: list[list[int]] = []
-        self.digital: list[int] = []
-        self._routers: dict[tuple[int, int], int] = {}
-        self._links: dict[object, int] = {}
-        self._paths: dict[tuple[int, int], int] = {}
-        self._widest = max(timing.buffer.ports, timing.bus.ports, timing.global_buffer.ports)
-
-    def service(self, service: Service) -> int:
-        """The number of a service."""
-        if service not in self._numbers:
-            self._numbers[service] = self.services_in_a_row([service])
-        return self._numbers[service]
-
-    def services_in_a_row(self, services: Sequence[Service]) -> int:
-        """The number of the first of some services that follow one another."""
-        self.services += services
-        return len(self.services) - len(services)
-
-    def listed(self, values: Sequence[int] | Ints) -> int:
-        """Put values in `lists`, once; return where they stand in memory."""
-        made = np.asarray(values, np.int64)
-        content = made.tobytes()
-        if content not in self._found:
-            self._lists.append(made)
-            self._found[content], self._length = self._length, self._length + len(made)
-        return self._found[content]
-
-    def lists(self) -> Ints:
-        """All lists, one behind another."""
-        return np.concatenate([*self._lists, np.zeros(1, np.int64)])
-
-    def tracker(self, group: str, policy: str | None, units: int = 1) -> int:
-        """A new power tracker of a group, by an idle policy; None: never gated."""
-        self.trackers.append(policy is not None and getattr(self._idle, policy) == "gated")
-        self.groups.setdefault(group, []).append((len(self.trackers) - 1, units))
-        return len(self.trackers) - 1
-
-    def server(self, tracker: int, ports: int = 1) -> int:
-        """A new server."""
-        self.servers.append([tracker, ports, *[0] * self._widest])
-        return len(self.servers) - 1
-
-    def tile(self, index: int) -> int:
-        """The number of a tile among those in use."""
-        if index not in self.tiles:
-            self.tiles[index] = len(self.tiles)
-            buffers, digital = self.tracker("buffers", "buffers"), self.tracker("digital", "digital")
-            self.digital.append(digital)
-            port, bus = self.server(buffers, self.timing.buffer.ports), self.server(digital, self.timing.bus.ports)
-            self.tile_rows.append([port, bus, *(self.server(digital) for _ in UNITS)])
-        return self.tiles[index]
-
-    def path(self, source: int, destination: int) -> int:
-        """Where the links of a path stand in `lists`, with -1 behind; -1 within a tile."""
-        if source == destination:
-            return -1
-        ends = source, destination
-        if ends not in self._paths:
-            self._paths[ends] = self.listed([*(self._link(way) for way in ways(self.timing, *ends)), -1])
-        return self._paths[ends]
-
-    def _link(self, way: tuple[tuple[int, int], object]) -> int:
-        if way not in self._links:
-            if way[0] not in self._routers:
-                self._routers[way[0]] = self.tracker("mesh", "digital")
-            self._links[way] = self.server(self._routers[way[0]])
-        return self._links[way]
-
-    def packet(self, bits: int, name: str) -> tuple[int, int]:
-        """Services of a packet over a link and down."""
-        hop, down = packet_services(self.timing, bits, name)
-        return self.service(hop), self.service(down)
-
-
 def build_machine(plan: Plan, timing: Timing, idle: Idle, images: int) -> Built:
     """Return the machine of a run before its first event. Raises FitError for a small global buffer."""
-    tables = _Tables(plan, timing, idle)
+    tables = Tables(plan, timing, idle)
     for replica in plan.replicas:
         for tile in (replica.home, *replica.tiles):
             tables.tile(tile)
@@ -187,7 +97,7 @@ def _linked(rows: int) -> Ints:
     return early
 
 
-def _stages(tables: _Tables, images: int) -> tuple[Ints, Ints]:
+def _stages(tables: Tables, images: int) -> tuple[Ints, Ints]:
     rows: list[Ints] = []
     steps: list[list[int]] = []
     for number, stage in enumerate(tables.plan.stages):
@@ -209,7 +119,7 @@ def _stages(tables: _Tables, images: int) -> tuple[Ints, Ints]:
     return np.array(rows), np.array(steps, np.int64).reshape(-1, 3)
 
 
-def _rings(tables: _Tables, images: int) -> tuple[Ints, Ints, list[int]]:
+def _rings(tables: Tables, images: int) -> tuple[Ints, Ints, list[int]]:
     """(rings, first pixels that their readers need, where the readers of each ring stand among those)."""
     plan, timing = tables.plan, tables.timing
     rows, keep, keeps = [], list[int](), list[int]()
@@ -244,7 +154,7 @@ def _rings(tables: _Tables, images: int) -> tuple[Ints, Ints, list[int]]:
     return np.array(rows), np.array(keep, np.int64), keeps
 
 
-def _replicas(tables: _Tables, keeps: list[int]) -> tuple[Ints, Ints]:
+def _replicas(tables: Tables, keeps: list[int]) -> tuple[Ints, Ints]:
     plan, timing = tables.plan, tables.timing
     rows: list[Ints] = []
     parts: list[Ints] = []
@@ -294,7 +204,7 @@ def _replicas(tables: _Tables, keeps: list[int]) -> tuple[Ints, Ints]:
     return np.array(rows), np.array(parts)
 
 
-def _groups(tables: _Tables, replicas: Ints) -> Ints:
+def _groups(tables: Tables, replicas: Ints) -> Ints:
     """Groups of rivals by their lowest member; fills the replicas' group."""
     of_replica = groups_of([replica.rivals for replica in tables.plan.replicas])
     rows: list[list[int]] = []
@@ -306,7 +216,7 @@ def _groups(tables: _Tables, replicas: Ints) -> Ints:
     return np.array(rows, np.int64).reshape(-1, 3)
 
 
-def _head(tables: _Tables, images: int) -> Ints:
+def _head(tables: Tables, images: int) -> Ints:
     plan, timing = tables.plan, tables.timing
     head = np.zeros(at.HEADER_COLUMNS, np.int64)
     rows, _, row_bits = plan.rows

@@ -25,6 +25,7 @@ from pillarsim.workloads.network import (
     Network,
     Relu,
     Slice,
+    Transpose,
 )
 from tests.arch.compute.graphs import Draws
 
@@ -95,7 +96,23 @@ def norm_of_tokens() -> Network:
     return Network("n", (8, 5), layers, None)
 
 
-NETWORKS = (norm_and_sign, sum_and_sign, mean_of_signs, pool_beside, pool_of_input, pool_at_the_end, norm_of_tokens)
+def views_at_the_end() -> Network:
+    """A transposition and a slice behind the last operator change the order and number of the outputs."""
+    draw = Draws()
+    layers = (first(draw), Transpose("turned", (1, 2, 0)), Slice("some", 2, 1, 6), Flatten("flat"))
+    return Network("n", SHAPE, layers, None)
+
+
+NETWORKS = (
+    norm_and_sign,
+    sum_and_sign,
+    mean_of_signs,
+    pool_beside,
+    pool_of_input,
+    pool_at_the_end,
+    norm_of_tokens,
+    views_at_the_end,
+)
 
 
 @pytest.mark.parametrize("make", NETWORKS)

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from pillarsim.arch.chip import Idle
 from pillarsim.arch.errors import ModelError
 from pillarsim.arch.placement import Placement
-from pillarsim.arch.simulate import plan as plans
-from pillarsim.arch.simulate import simulate
+from pillarsim.arch.simulate import plan_rings, simulate
 from pillarsim.arch.simulate.capacity import least_pixels
+from pillarsim.arch.simulate.plan import make_plan
 from pillarsim.workloads.operators import Add, MatMul
 from tests.arch.simulate.builders import ARRAYS_PER_TILE, FAST, Digital, Spec, build, pool
 from tests.arch.simulate.strategies import placements
@@ -71,7 +71,7 @@ def test_replicas_and_tiles_do_not_matter() -> None:
 def test_no_placement_deadlocks(placement: Placement, images: int) -> None:
     """With exactly the least pixels in every tile every image leaves, whatever the graph and the replicas."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plans, "capacities", lambda size_bits, needs: [need.least for need in needs])
+        patch.setattr(plan_rings, "capacities", lambda size_bits, needs: [need.least for need in needs])
         trace = simulate(placement, FAST, Idle(), images, "window", arrays_per_tile=ARRAYS_PER_TILE, skip=False)
     assert len(trace.finished_ps) == images
 
@@ -87,7 +87,7 @@ def test_one_pixel_less_never_ends(stage: int, place: int) -> None:
     ]
     placement = build((1, 9, 8), branch)
     least = {**least_pixels(placement), (stage, place): least_pixels(placement)[stage, place] - 1}
-    made = plans.make_plan(placement, FAST, 1)
+    made = make_plan(placement, FAST, 1)
     rings = [replace(ring, capacity=least[ring.stage, ring.input]) for ring in made.rings]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("pillarsim.arch.simulate.run.make_plan", lambda *_: replace(made, rings=tuple(rings)))

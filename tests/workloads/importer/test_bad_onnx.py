@@ -181,7 +181,9 @@ def test_missing_weights(tmp_path: Path) -> None:
     weights.unlink()
     refused(path, "weight 'c0' is missing", "keep that file beside the model")
     g = GraphMaker((4,))
-    refused(g.save(tmp_path, g.add("MatMul", "x", "nowhere")), "not a valid ONNX model", "nowhere")
+    refused(
+        g.save(tmp_path, g.add("MatMul", "x", "nowhere")), r"node 'matmul0' \(MatMul\): its input 'nowhere' is missing"
+    )
 
 
 def test_wrong_weight_shape(tmp_path: Path) -> None:
@@ -201,6 +203,20 @@ def test_damaged_files(tmp_path: Path) -> None:
     for length in range(1, len(good) - 1, 7):
         path.write_bytes(good[:length])
         refused(path)
+
+
+def test_damaged_text(tmp_path: Path) -> None:
+    """Names that are no UTF-8 any more: of a node, an operator, an input and a weight, each wherever it stands."""
+    good = small(tmp_path).read_bytes()
+    path = tmp_path / "damaged.onnx"
+    found = 0
+    for text in (b"MatMul", b"Gemm", b"matmul0", b"gemm0", b"c0", b"x"):
+        for at in (match.start() for match in re.finditer(re.escape(text), good)):
+            path.write_bytes(good[:at] + b"\xe7" + good[at + 1 :])
+            with pytest.raises(InputError, match=r"damaged\.onnx: not a (readable ONNX file|valid ONNX model)"):
+                import_network(path)
+            found += 1
+    assert found > 3
 
 
 def test_no_file(tmp_path: Path) -> None:
