@@ -47,7 +47,7 @@ from pillarsim.compiled import compile_for
 from pillarsim.devices.streams import stream_seed
 from pillarsim.reload import joined, reload_cautions, reload_section, run_parts, with_programming, written_traces
 from pillarsim.report.build import RunResults, build_report
-from pillarsim.report.cautions import cautions, write_cautions
+from pillarsim.report.cautions import cautions, detail_cautions, write_cautions
 from pillarsim.report.format import plural
 from pillarsim.report.provenance import versions
 from pillarsim.samples import Count, Samples, choose_samples
@@ -222,6 +222,7 @@ def _stages(chip: Chip, digest: str, network: Network, options: RunOptions, prog
             *cautions(chip.array, drop, components, arrays.sampled),
             *write_cautions(chip.array, chip.write, chip.bits_per_cell, written.layers),
             *reload_cautions(runs, chip.write),
+            *detail_cautions(trace),
         ),
         options=_options_json(options, calibration, test),
         seed=options.seed,

@@ -99,6 +99,8 @@ def joined(runs: Sequence[PartRun], idle: Idle) -> Trace:
         cpu_s=sum(run.trace.cpu_s for run in runs),
         wall_s=sum(run.trace.wall_s for run in runs),
         skipped=max(run.trace.skipped for run in runs),
+        exact=all(run.trace.exact for run in runs),
+        contended=tuple(part for run in runs for part in run.trace.contended),
     )
 
 

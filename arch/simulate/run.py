@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from pillarsim.arch.errors import InputError, ModelError
+from pillarsim.arch.errors import InputError, ModelError, nearest
 from pillarsim.arch.ledger import Ledger
 from pillarsim.arch.placement import Placement
+from pillarsim.arch.simulate.closed.engine import ClosedRun
 from pillarsim.arch.simulate.fast.engine import FastRun
 from pillarsim.arch.simulate.kernel import Kernel
 from pillarsim.arch.simulate.parts import Groups, Parts, chip_states
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["simulate"]
 
-DETAILS = ("window", "operation")
+DETAILS = ("window", "operation", "row", "layer")
 
 
 def simulate(
@@ -44,16 +45,18 @@ def simulate(
 
     placement.tiles and arrays_per_tile say how many units the chip has, used or not. conversions_per_unit is 2 where
     the columns of a differential pair are converted apart. `progress` is called with the number of finished images.
-    Both details return the same Trace but for `detail`, `skipped`, `events`, `cpu_s` and `wall_s`. `skip`: detail
-    `window` does not simulate images one by one once the pipeline repeats itself, which changes no time and no count
-    (`fast.steady`). cpu_s and wall_s leave out loading, and the first time making, compiled code. `recorder`: records
-    what happens in the first images of detail `window` (`timeline`), and changes no time and no count.
+    Details window and operation return the same Trace but for `detail`, `skipped`, `events`, `cpu_s` and `wall_s`; row
+    and layer too where the trace says that it is `exact`. `skip`: all details but operation do not simulate images one
+    by one once the pipeline repeats itself, which changes no time and no count (`fast.steady`). cpu_s and wall_s leave
+    out loading, and the first time making, compiled code. `recorder`: records what happens in the first images of
+    detail `window` (`timeline`), and changes no time and no count.
 
     Raises FitError where a buffer cannot hold what its stages need, InputError for an unknown detail, one that cannot
     be recorded, no image or a unit that the chip lacks, ModelError where a conservation law fails.
     """
     if detail not in DETAILS:
-        raise InputError(f"detail: expected {' or '.join(map(repr, DETAILS))}, found {detail!r}")
+        known = ", ".join(map(repr, DETAILS))
+        raise InputError(f"detail: expected {known}; found {detail!r}{nearest(detail, DETAILS)}")
     if images < 1:
         raise InputError(f"images: expected at least 1, found {images}")
     if recorder is not None and detail != "window":
@@ -61,12 +64,16 @@ def simulate(
     cpu, wall = time.process_time(), time.perf_counter()
     plan = make_plan(placement, timing, conversions_per_unit)
     made: FastRun | SteppedRun
-    if detail == "window":
-        made = FastRun(plan, timing, idle, images, skip, recorder)
-        cpu, wall = cpu + made.loading_s[0], wall + made.loading_s[1]
-    else:
+    if detail == "operation":
         made = SteppedRun(plan, timing, idle, images)
+    else:
+        if detail == "window":
+            made = FastRun(plan, timing, idle, images, skip, recorder)
+        else:
+            made = ClosedRun(plan, timing, idle, images, detail, skip)
+        cpu, wall = cpu + made.loading_s[0], wall + made.loading_s[1]
     made.run(progress)
+    contended = made.contended() if isinstance(made, ClosedRun) else ()
     span_ps = made.span_ps
     return Trace(
         detail=detail,
@@ -80,6 +87,8 @@ def simulate(
         skipped=made.skipped,
         cpu_s=time.process_time() - cpu,
         wall_s=time.perf_counter() - wall,
+        exact=not contended,
+        contended=contended,
     )
 
 

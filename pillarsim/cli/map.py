@@ -42,13 +42,19 @@ def command(
     from pillarsim.report.json import json_text
     from pillarsim.report.map import render_map
     from pillarsim.report.picture import check_picture, write_picture
+    from pillarsim.report.progress import progress_bar
     from pillarsim.workloads.load import load_network
 
     if json_file not in (None, "-"):
         check_writable(Path(str(json_file)))
     if plot is not None:
         check_picture(plot)
-    record = map_record(load_chip(chip, sets), load_network(workload, seed=seed, data_dir=data_dir), seed, data_dir)
+    with progress_bar() as progress:
+        loaded = load_chip(chip, sets)
+        progress("network", 0, 1)
+        network = load_network(workload, seed=seed, data_dir=data_dir)
+        progress("mapping", 0, 1)
+        record = map_record(loaded, network, seed, data_dir)
     if plot is not None:
         write_picture(draw(record), plot)
     if json_file not in (None, "-"):

@@ -35,7 +35,11 @@ DEFAULT_WORKLOAD = "mnist-lenet5"
 @click.option("--seeds", type=click.IntRange(min=1), default=5, show_default=True, help="Device seeds.")
 @click.option("--images", type=click.IntRange(min=1), default=16, show_default=True, help="Images through the events.")
 @click.option(
-    "--detail", type=click.Choice(["window", "operation"]), default="window", show_default=True, help="Of the events."
+    "--detail",
+    type=click.Choice(["window", "operation", "row", "layer"]),
+    default="window",
+    show_default=True,
+    help="Of the events.",
 )
 @json_option
 @click.option("--csv", "csv_dir", type=click.Path(path_type=Path), metavar="DIR", help="Write the tables as CSV.")

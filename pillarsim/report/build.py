@@ -125,6 +125,9 @@ def build_report(results: RunResults) -> dict[str, Any]:
         "events": {
             "count": trace.events + results.programming_trace.events,
             "detail": trace.detail,
+            "exact": trace.exact,
+            "contended": list(trace.contended),
+            "skipped_images": trace.skipped,
             "cpu_s": trace.cpu_s + results.programming_trace.cpu_s,
             "wall_s": trace.wall_s + results.programming_trace.wall_s,
         },

@@ -10,6 +10,7 @@ from pillarsim.arch.chip import Array, Write
 from pillarsim.arch.circuit.sampled import SampledReads
 from pillarsim.arch.components.component import Component
 from pillarsim.arch.ir_drop import IR_DROP_LIMIT
+from pillarsim.arch.trace import Trace
 from pillarsim.arch.units import show_quantity
 from pillarsim.devices.polynomial import LARGEST_V
 from pillarsim.report.circuit import LINEAR_LIMIT
@@ -24,6 +25,18 @@ def cautions(
     """Warnings of a run, from its array, its IR drop, its sampled reads where circuits were solved, and its parts."""
     wires = _ir_drop(drop) if drop["model"] == "estimate" else (*_solved_drop(drop), *_linear(sampled or ()))
     return (*wires, *_writes(array), *_overrun(components))
+
+
+def detail_cautions(trace: Trace) -> tuple[str, ...]:
+    """Warnings of a detail of the events that is not exact here, with the parts because of which."""
+    if trace.exact:
+        return ()
+    shown, more = ", ".join(trace.contended[:4]), len(trace.contended) - 4
+    others = f" and {more} more" if more > 0 else ""
+    return (
+        f"detail '{trace.detail}' takes every part as always free, but {shown}{others} had to be waited for: times may "
+        "be too short (detail 'window' is exact)",
+    )
 
 
 def write_cautions(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import signal
 from pathlib import Path
 
 import pytest
@@ -100,3 +102,22 @@ def test_nothing_is_left_half_written(capsys: pytest.CaptureFixture[str], tmp_pa
     file, plot = tmp_path / "map.json", tmp_path / "map.svg"
     refused(capsys, "--set", "tile.count={x: 1, y: 1}", "--json", str(file), "--plot", str(plot))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interrupt_that_a_library_swallows(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C in a callback that cannot pass it on stops the command all the same, before anything is written."""
+
+    def swallowing(*_: object) -> dict[str, object]:
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        return {}
+
+    monkeypatch.setattr("pillarsim.map.map_record", swallowing)
+    file = tmp_path / "map.json"
+    assert status(["map", *CHIP, "--json", str(file)]) == 1
+    found = capsys.readouterr()
+    assert found.out == ""
+    assert "interrupted: nothing was written" in found.err
+    assert not file.exists()

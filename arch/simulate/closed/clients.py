@@ -22,7 +22,7 @@ __all__ = ["Clients", "make_clients"]
 
 LAYER = "layer"  # the detail whose calls are images
 _IMAGES_AHEAD = 2  # images whose pixels may be in a ring at once, as no stage is more than one ahead (see `engine`)
-_LOG = 1 << 15  # log entries at the start; assumed, changes no result
+_LOG = 1 << 16  # log entries at the start; assumed, changes no result
 Ints = NDArray[np.int64]
 
 
@@ -110,8 +110,8 @@ def make_clients(plan: Plan, timing: Timing, m: Machine, images: int, detail: st
             "stages": stages,
             "rings": rings,
             "times": times,
-            "log": np.zeros((max(_LOG, 4 * int(head[to.Z_MARGIN])), 2), np.int64),
         },
+        max(_LOG, 4 * int(head[to.Z_MARGIN])),
     )
     _settle(work)
     return Clients(work, slots.names, channel_names, tracker_of, shared)

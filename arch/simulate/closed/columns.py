@@ -124,10 +124,10 @@ class Work(NamedTuple):
     """(entries, 2): channel, 2 x time + 1 for a start or + 0 for an end"""
 
 
-def make_work(head: Ints, tables: dict[str, Ints]) -> Work:
-    """Copy the header and the tables, in the order of `Work`, into one block."""
+def make_work(head: Ints, tables: dict[str, Ints], entries: int) -> Work:
+    """Copy the header and the tables, in the order of `Work`, into one block with room for `entries` in the log."""
     parts = {"head": head, **tables}
-    memory = np.empty(sum(part.size for part in parts.values()), np.int64)
+    memory = np.zeros(sum(part.size for part in parts.values()) + 2 * entries, np.int64)
     views, first = {}, 0
     for number, (name, part) in enumerate(parts.items()):
         views[name] = memory[first : first + part.size].reshape(part.shape)
@@ -135,8 +135,8 @@ def make_work(head: Ints, tables: dict[str, Ints]) -> Work:
         if number:
             memory[W_PART_SLOTS + number - 1] = first
         first += part.size
-    memory[Z_LOG_END] = len(views["log"])
-    return Work(memory=memory, **views)
+    memory[W_LOG], memory[Z_LOG_END] = first, entries
+    return Work(memory=memory, log=memory[first:].reshape(-1, 2), **views)
 
 
 @compiled

@@ -24,7 +24,7 @@ def serve(m: Ints, w: Ints, slot: int, service: int, at_ps: int) -> int:
         w[row + to.X_MIXED] = 1
     else:
         w[row + to.X_ASKED] = at_ps
-    start = max(at_ps, w[row + to.X_FREE])
+    start: int = max(at_ps, w[row + to.X_FREE])
     end, spot = start + total_ps, row + to.X_FREE
     for later in range(row + to.X_FREE + 1, row + to.X_FREE + w[row + to.X_PORTS]):  # keep the free times in order
         if w[later] >= end:

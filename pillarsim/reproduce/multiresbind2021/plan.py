@@ -43,7 +43,7 @@ class Plan:
 
 # batch and learning rate of the full run are the authors'; fewer windows want more and larger steps
 FULL = Plan(30_000, 6, 4_000, 8, 2_000, 128, 1e-3, 1_000, 5, (0.05, 0.1, 0.2, 0.4, 0.8), 100, 2)
-QUICK = Plan(1_200, 3, 600, 3, 500, 16, 3e-3, 200, 3, (0.2, 0.8), 10)
+QUICK = Plan(1_000, 3, 500, 3, 500, 16, 3e-3, 160, 3, (0.2, 0.8), 10)
 
 
 def chip(error: float | None, *sets: str) -> Chip:
