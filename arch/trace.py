@@ -26,8 +26,8 @@ class StateTimes:
 class LayerTrace:
     """One stage over the whole run: windows done, first start, last end, and time summed over its replicas.
 
-    busy_ps: its arrays were held by a window; of a digital stage: units worked at its operator. stalled_ps: a window was
-    fetched and its replica free, but no output register was, or others used the arrays.
+    busy_ps: its arrays were held by a window; of a digital stage: units worked at its operator. stalled_ps: a window
+    was fetched and its replica free, but no output register was, or others used the arrays.
     """
 
     name: str

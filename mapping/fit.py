@@ -10,6 +10,8 @@ from pillarsim.arch.errors import FitError
 from pillarsim.mapping.matrix import Matrix
 from pillarsim.mapping.partition import ArrayShape, arrays_needed, group_ranges, outputs_held
 
+MOST_TILES = 1024  # along one side of the mesh, as the chip format has it
+
 __all__ = ["Coding", "Replicated", "array_shape", "arrays_of", "check_fit"]
 
 
@@ -61,7 +63,8 @@ def check_fit(parts: Sequence[Replicated], array: Array, tile: Tile, weights: We
     need = needed(shape, weights.bits, bits_per_cell)
     if need <= available:
         return
-    ways = [f"tile.count={{x: {tile.count.x}, y: {-(-need // (tile.count.x * per_tile))}}}"]
+    tall = -(-need // (tile.count.x * per_tile))
+    ways = [f"tile.count={{x: {tile.count.x}, y: {tall}}}"] if tall <= MOST_TILES else []
     if tile.macro is None:
         ways.append(f"tile.arrays={-(-need // tile.count.total)}")
     for factor in (2, 4, 8):

@@ -105,6 +105,9 @@ def run_stages(
     chip: Chip, digest: str, network: Network, options: RunOptions, progress: Progress = silent
 ) -> RunResults:
     """Every stage of a run in order; each takes only the parts of the chip that it depends on."""
+    for name in ("seeds", "threads"):
+        if getattr(options, name) < 1:
+            raise InputError(f"{name}: expected at least 1, found {getattr(options, name)}")
     # Sums of floats must not depend on the machine's cores; circuits and values have threads of their own.
     torch.set_num_threads(1)
     with threadpool_limits(1):

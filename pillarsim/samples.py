@@ -57,8 +57,8 @@ def choose_samples(
                 f"--inputs: expected x of (samples, {', '.join(map(str, network.input_shape))}) for workload "
                 f"{network.name!r}, found {given.inputs.shape}"
             )
+        _check_given(network, given)
         test = _first(given, count)
-        _check_labels(network, given.labels)
         return Samples(given.inputs[:calibration], None, f"first of {given.source}"), test
     if network.dataset is None or not network.trained:
         if count not in (0, None):
@@ -78,10 +78,22 @@ def random_inputs(network: Network, count: int, seed: int) -> Samples:
     return Samples(draws.numpy(), None, "no dataset: uniform random inputs in [0, 1]")
 
 
-def _check_labels(network: Network, labels: NDArray[Any] | None) -> None:
-    """Raise InputError for labels that are not classes of the network: numbers (N,), or 0 and 1 (N, classes)."""
+def _check_given(network: Network, given: Samples) -> None:
+    """Raise InputError for inputs that are not finite numbers, and labels that are not classes of the network.
+
+    Labels are numbers (N,), or 0 and 1 (N, classes).
+    """
+    inputs, labels = given.inputs, given.labels
+    if len(inputs) == 0:
+        raise InputError(f"--inputs: expected at least 1 sample in {given.source}")
+    if not np.isfinite(inputs).all():
+        raise InputError(f"--inputs: expected finite numbers in x of {given.source}")
     if labels is None:
         return
+    if len(labels) != len(inputs) or labels.dtype.kind not in "iub":
+        raise InputError(
+            f"--inputs: expected integer labels y, one a sample ({len(inputs)}), found {labels.dtype} {labels.shape}"
+        )
     classes = math.prod(network.shapes[-1])
     if labels.ndim == 2 and labels.shape[1] != classes:
         raise InputError(f"--inputs: expected y of (samples, {classes}) or (samples,), found {labels.shape}")
@@ -97,8 +109,8 @@ def _first(given: Samples, count: Count) -> Samples | None:
     if count in (None, "all"):
         return given
     assert isinstance(count, int)
-    if count > len(given.inputs):
-        raise InputError(f"--samples: expected at most {len(given.inputs)}, the samples of --inputs, found {count}")
+    if not 0 < count <= len(given.inputs):
+        raise InputError(f"--samples: expected 0 to {len(given.inputs)}, the samples of --inputs, found {count}")
     labels = None if given.labels is None else given.labels[:count]
     return Samples(given.inputs[:count], labels, given.source)
 

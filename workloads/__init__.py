@@ -15,7 +15,7 @@ _PUBLIC: dict[str, str] = {
     "TrainingOptions": "train",
     "load_arrays": "datasets",
     "load_dataset": "datasets",
-    "load_network": "topology",
+    "load_network": "load",
     "train_software": "train",
     "with_cells": "in_loop",
     "workload_names": "topology",

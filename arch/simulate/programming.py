@@ -15,9 +15,10 @@ from typing import Any
 from simpy.events import Event
 
 from pillarsim.arch.activity import LayerProgramming
-from pillarsim.arch.errors import InputError, ModelError
+from pillarsim.arch.errors import ModelError
 from pillarsim.arch.ledger import Ledger
 from pillarsim.arch.placement import Placement
+from pillarsim.arch.simulate.details import check_detail
 from pillarsim.arch.simulate.kernel import Kernel
 from pillarsim.arch.timing import Timing, WriteTiming
 from pillarsim.arch.trace import ProgrammingTrace
@@ -40,11 +41,10 @@ def simulate_programming(
 ) -> ProgrammingTrace:
     """Write the arrays of `placement`, with the pulses that `programming` (one a layer, in order) says.
 
-    In detail "window" an array is one event, in "operation" each reset and each pulse of its groups.
+    In detail "operation" each reset and each pulse of an array's groups is an event, in all others an array is one.
     Raises InputError for an unknown detail and ModelError where `programming` is of another placement.
     """
-    if detail not in ("window", "operation"):
-        raise InputError(f"detail: expected 'window' or 'operation', found {detail!r}")
+    check_detail(detail)
     cpu, wall = time.process_time(), time.perf_counter()
     kernel, ledger = Kernel(), Ledger()
     circuits = _circuits(placement, timing.write, programming)
@@ -85,7 +85,7 @@ def _circuits(
 def _circuit(kernel: Kernel, timing: WriteTiming, jobs: list[_Job], detail: str) -> Generator[Event, Any, None]:
     pulse_ps = timing.set_ps + timing.verify_ps
     for job in jobs:
-        if detail == "window":
+        if detail != "operation":
             yield kernel.timeout(job.resets * timing.reset_ps + job.pulses * pulse_ps)
             continue
         for _ in range(job.resets):

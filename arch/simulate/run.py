@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from pillarsim.arch.errors import InputError, ModelError, nearest
+from pillarsim.arch.errors import InputError, ModelError
 from pillarsim.arch.ledger import Ledger
 from pillarsim.arch.placement import Placement
 from pillarsim.arch.simulate.closed.engine import ClosedRun
+from pillarsim.arch.simulate.details import check_detail
 from pillarsim.arch.simulate.fast.engine import FastRun
 from pillarsim.arch.simulate.kernel import Kernel
 from pillarsim.arch.simulate.parts import Groups, Parts, chip_states
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from pillarsim.arch.simulate.timeline import Recorder
 
 __all__ = ["simulate"]
-
-DETAILS = ("window", "operation", "row", "layer")
 
 
 def simulate(
@@ -54,9 +53,7 @@ def simulate(
     Raises FitError where a buffer cannot hold what its stages need, InputError for an unknown detail, one that cannot
     be recorded, no image or a unit that the chip lacks, ModelError where a conservation law fails.
     """
-    if detail not in DETAILS:
-        known = ", ".join(map(repr, DETAILS))
-        raise InputError(f"detail: expected {known}; found {detail!r}{nearest(detail, DETAILS)}")
+    check_detail(detail)
     if images < 1:
         raise InputError(f"images: expected at least 1, found {images}")
     if recorder is not None and detail != "window":

@@ -95,6 +95,8 @@ def command(
     if csv_dir is not None:
         check_folder(csv_dir)
     count = None if samples is None else _samples(samples)
+    if outputs is not None and outputs.suffix != ".npz":
+        raise InputError(f"--outputs: expected a file name that ends in .npz, found {outputs}")
     if outputs is not None and count == 0:
         raise InputError("--outputs: expected --samples above 0, since no output is computed without samples")
     loaded, network = load_chip(chip, sets), load_network(workload, seed=seed, data_dir=data_dir)

@@ -91,7 +91,7 @@ def test_labels_give_accuracy(
         ({"x": np.full((2, 3, 8, 8), np.nan, np.float32)}, (), "finite"),
         ({"z": np.zeros((2, 3, 8, 8), np.float32)}, (), "x"),
         ({"x": np.array([["a"]])}, (), "x"),
-        ({"x": np.zeros((2, 3, 8, 8), np.float32)}, ("--samples", "3"), "at most 2"),
+        ({"x": np.zeros((2, 3, 8, 8), np.float32)}, ("--samples", "3"), "expected 0 to 2"),
         ({"x": np.zeros((2, 3, 8, 8), np.float32)}, ("--samples", "0"), "--outputs"),
     ],
 )

@@ -87,10 +87,10 @@ def noise_claim(noisy: Noisy) -> Claim:
         "",
         "assumed",
         False if rises else verdict(falls),
-        f"{sum(step.mean < 0 for step in steps)} of {len(steps)} steps of the means go up; beyond its error one would decide. "
-        f"+- standard deviation over devices; differences +- standard error over windows and devices, {ERRORS:g} of "
-        "them decide. The labels of the data come from sub-sampled peaks, where a 0 may be an unobserved binding: "
-        "float and chip compare with one another, not with the paper.",
+        f"{sum(step.mean < 0 for step in steps)} of {len(steps)} steps of the means go up (beyond its error, the claim "
+        "fails). +- standard deviation over devices; differences +- standard error over windows and devices, "
+        f"{ERRORS:g} of them decide. The labels of the data come from sub-sampled peaks, where a 0 may be an "
+        "unobserved binding: float and chip compare with one another, not with the paper.",
     )
 
 
