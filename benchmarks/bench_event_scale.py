@@ -69,15 +69,15 @@ def fitted(name: str, workload: str) -> tuple[Chip, Placement]:
     raise SystemExit(f"{workload}: needs more than {_SIDES[-1]} x {_SIDES[-1]} tiles of {name}")
 
 
-def run(chip: Chip, placement: Placement, images: int, skip: bool = True) -> Trace:
-    """One simulation in detail `window`."""
+def run(chip: Chip, placement: Placement, images: int, skip: bool = True, detail: str = "window") -> Trace:
+    """One simulation."""
     timing, arrays = build_timing(chip, build_components(chip), chip.idle), chip.tile.arrays_per_level
-    return simulate(placement, timing, chip.idle, images, "window", arrays_per_tile=arrays, skip=skip)
+    return simulate(placement, timing, chip.idle, images, detail, arrays_per_tile=arrays, skip=skip)
 
 
-def best(chip: Chip, placement: Placement, images: int, repeat: int) -> Trace:
+def best(chip: Chip, placement: Placement, images: int, repeat: int, detail: str = "window") -> Trace:
     """The run of the repeats that took the least CPU time."""
-    return min((run(chip, placement, images) for _ in range(repeat)), key=lambda trace: trace.cpu_s)
+    return min((run(chip, placement, images, detail=detail) for _ in range(repeat)), key=lambda trace: trace.cpu_s)
 
 
 def measured(name: str, workload: str, stream: int, repeat: int) -> dict[str, Any]:
@@ -86,6 +86,7 @@ def measured(name: str, workload: str, stream: int, repeat: int) -> dict[str, An
     one = best(chip, placement, 1, repeat)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # kilobytes on Linux
     many = best(chip, placement, stream, repeat)
+    rows = best(chip, placement, 1, repeat, "row")
     return {
         "network": workload,
         "tiles": chip.tile.count.total,
@@ -98,6 +99,8 @@ def measured(name: str, workload: str, stream: int, repeat: int) -> dict[str, An
         "stream_cpu_s": many.cpu_s,
         "stream_over_one": many.cpu_s / one.cpu_s,
         "stream_skipped": many.skipped,
+        "row_cpu_s": rows.cpu_s,
+        "row_finish_error": rows.finished_ps[0] / one.finished_ps[0] - 1,
     }
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pillarsim.arch.errors import InputError, ModelError
 from pillarsim.arch.ledger import Ledger
 from pillarsim.arch.placement import Placement
-from pillarsim.arch.simulate.closed.engine import ClosedRun
+from pillarsim.arch.simulate.closed.engine import NAMED, ClosedRun
 from pillarsim.arch.simulate.details import check_detail
 from pillarsim.arch.simulate.fast.engine import FastRun
 from pillarsim.arch.simulate.kernel import Kernel
@@ -85,7 +85,7 @@ def simulate(
         cpu_s=time.process_time() - cpu,
         wall_s=time.perf_counter() - wall,
         exact=not contended,
-        contended=contended,
+        contended=contended[:NAMED],
     )
 
 

@@ -22,7 +22,7 @@ from pillarsim.arch.simulate.fast.machine import (
     step_at,
 )
 from pillarsim.arch.simulate.fast.power import hold, ready, use
-from pillarsim.arch.simulate.fast.requests import first_step, keep_after
+from pillarsim.arch.simulate.fast.follow import first_step, keep_after
 from pillarsim.devices.jit import compiled
 
 __all__ = ["DONE", "FULL", "STUCK", "advance"]

@@ -7,7 +7,7 @@ duration is never queued. What follows from a grant is known then (`follow`).
 from __future__ import annotations
 
 from pillarsim.arch.simulate.fast import columns as at
-from pillarsim.arch.simulate.fast.follow import first_step, follow, keep_after
+from pillarsim.arch.simulate.fast.follow import follow
 from pillarsim.arch.simulate.fast.machine import (
     Ints,
     event_at,
@@ -24,7 +24,7 @@ from pillarsim.arch.simulate.fast.power import ready, use
 from pillarsim.arch.simulate.fast.queue import push
 from pillarsim.devices.jit import compiled
 
-__all__ = ["ask", "ask_all", "first_step", "grant", "keep_after", "request", "ring_services"]
+__all__ = ["ask", "ask_all", "grant", "request", "ring_services"]
 
 
 @compiled

@@ -78,7 +78,8 @@ def enough_bits(rule: ReadRule, one: PlacedLayer) -> ReadRule:
     """The rule with a converter that resolves every unit step."""
     for bits in range(1, 40):
         wide = replace(rule, bits=bits)
-        if not any(full_scale(one, wide).shift) and (bits > 1 or not rule.pairs):
+        # One bit for sums of either sign has the codes -1 and 0, which cover no positive sum.
+        if not any(full_scale(one, wide).shift) and wide.code_range(one.matrix.input)[1] > 0:
             return wide
     raise AssertionError("no converter is wide enough")
 

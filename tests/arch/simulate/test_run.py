@@ -195,7 +195,7 @@ def test_bad_arguments() -> None:
     """An unknown detail or no image is refused; a tile outside the chip is a defect."""
     placement = build((1, 1, 1), [Spec(1)])
     with pytest.raises(InputError, match="detail"):
-        simulate(placement, FAST, Idle(), 1, "row", arrays_per_tile=1)
+        simulate(placement, FAST, Idle(), 1, "pixel", arrays_per_tile=1)
     with pytest.raises(InputError, match="images"):
         simulate(placement, FAST, Idle(), 0, "window", arrays_per_tile=1)
     with pytest.raises(ModelError, match="tile 4 is in use"):
