@@ -11,6 +11,7 @@ from pillarsim.arch.simulate.closed.columns import own_at, room_at
 from pillarsim.arch.simulate.closed.sending import deliver, room, send_out
 from pillarsim.arch.simulate.closed.serving import note, path_through, serve
 from pillarsim.arch.simulate.fast import columns as at
+from pillarsim.arch.simulate.fast.follow import first_step, keep_after
 from pillarsim.arch.simulate.fast.machine import (
     Ints,
     part_at,
@@ -22,7 +23,6 @@ from pillarsim.arch.simulate.fast.machine import (
     step_at,
 )
 from pillarsim.arch.simulate.fast.power import hold, ready, use
-from pillarsim.arch.simulate.fast.follow import first_step, keep_after
 from pillarsim.devices.jit import compiled
 
 __all__ = ["DONE", "FULL", "STUCK", "advance"]
