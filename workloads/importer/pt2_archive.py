@@ -34,7 +34,7 @@ def check_archive(path: Path) -> None:
             damaged = archive.testzip()
             names = archive.namelist()
             texts = {name: archive.read(name) for name in names if _is_program(name)}
-    except (OSError, ValueError, EOFError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise _unreadable(path, str(error)) from error
     if damaged is not None:
         raise _unreadable(path, f"'{damaged}' has another checksum than was written")
