@@ -47,7 +47,7 @@ from pillarsim.compiled import compile_for
 from pillarsim.devices.streams import stream_seed
 from pillarsim.reload import joined, reload_cautions, reload_section, run_parts, with_programming, written_traces
 from pillarsim.report.build import RunResults, build_report
-from pillarsim.report.cautions import cautions, detail_cautions, write_cautions
+from pillarsim.report.cautions import cautions, detail_cautions, stream_cautions, write_cautions
 from pillarsim.report.format import plural
 from pillarsim.report.provenance import versions
 from pillarsim.samples import Count, Samples, choose_samples
@@ -226,6 +226,7 @@ def _stages(chip: Chip, digest: str, network: Network, options: RunOptions, prog
             *write_cautions(chip.array, chip.write, chip.bits_per_cell, written.layers),
             *reload_cautions(runs, chip.write),
             *detail_cautions(trace),
+            *(stream_cautions(trace) if len(runs) == 1 else ()),
         ),
         options=_options_json(options, calibration, test),
         seed=options.seed,

@@ -18,6 +18,8 @@ from pillarsim.report.circuit import LINEAR_LIMIT
 FAILED_LIMIT = 0.02  # share of cells outside tolerance that is worth a word (the project's own)
 SOLVED_LIMIT = 0.2  # ratio; a solved array beyond it is worth a word though nothing is left out (the project's own)
 
+_FEWEST_IMAGES = 4  # fewer are no stream, of which half could be in flight; the project's own choice
+
 
 def cautions(
     array: Array, drop: dict[str, Any], components: Sequence[Component], sampled: Sequence[SampledReads] | None = None
@@ -36,6 +38,19 @@ def detail_cautions(trace: Trace) -> tuple[str, ...]:
     return (
         f"detail '{trace.detail}' takes every part as always free, but {shown}{others} had to be waited for: times may "
         "be too short (detail 'window' is exact)",
+    )
+
+
+def stream_cautions(trace: Trace) -> tuple[str, ...]:
+    """A warning where so many images were in flight at once that the time an image is not that of a steady stream."""
+    if trace.images < _FEWEST_IMAGES:
+        return ()
+    each_ps = (trace.finished_ps[-1] - trace.finished_ps[0]) / (trace.images - 1)
+    if trace.finished_ps[0] <= each_ps * trace.images / 2:
+        return ()
+    return (
+        f"--images {trace.images}: more than half of them were on the chip at once, so that the time an image may come "
+        "out too short (or too long); expected more images for a steady stream",
     )
 
 

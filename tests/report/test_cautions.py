@@ -52,3 +52,16 @@ def test_programming_is_warned_of() -> None:
     assert any(f"{100 * share:.1f} % of the cells are outside" in text for text in missed["warnings"])
     bare = ("array.cell=neurram_wan_2022", "array.access.on_resistance=0 Ohm", "write.verify=null")
     assert any("too cheap" in text for text in report("mnist-mlp", *bare)["warnings"])
+
+
+def test_a_stream_that_is_all_in_flight_is_warned_of() -> None:
+    """Little's law: latency over the time an image is the images on the chip; more than half of all are warned of."""
+    few, many = (
+        run(load_chip("hfox_planar_128"), load_network("mnist-mlp"), RunOptions(samples=0, images=images))
+        for images in (4, 60)
+    )
+    for found, images in ((few, 4), (many, 60)):
+        flying = found["latency_s"]["first_result"] / found["latency_s"]["per_image_steady"]
+        assert any("on the chip at once" in text for text in found["warnings"]) == (flying > images / 2)
+    assert many["warnings"] == []
+    assert "on the chip at once" in few["warnings"][0]
