@@ -34,7 +34,7 @@ from pillarsim.arch.costing import Costs, cost
 from pillarsim.arch.placement import Placement
 from pillarsim.arch.simulate import simulate
 from pillarsim.arch.trace import Trace
-from pillarsim.mapping import compile_network
+from pillarsim.compiled import compile_for
 from pillarsim.workloads.network import Conv2d, Layer, Network, Relu
 
 CHANNELS, KERNEL, POSITIONS, REPLICAS, MORE_IMAGES = 256, 3, 128, 2, 2
@@ -95,16 +95,7 @@ def saturating_chip(x: int = 14, y: int = 12) -> Chip:
 
 def place(chip: Chip, depth: int) -> Placement:
     """Compile the chain for the chip."""
-    return compile_network(
-        network(depth),
-        ones(),
-        array=chip.array,
-        tile=chip.tile,
-        weights=chip.weights,
-        bits_per_cell=chip.bits_per_cell,
-        inputs=chip.input,
-        mapping=chip.mapping,
-    )
+    return compile_for(chip, network(depth), ones())
 
 
 def full_activity(name: str) -> LayerActivity:

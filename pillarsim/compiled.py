@@ -18,8 +18,11 @@ from pillarsim.workloads.network import AvgPool2d, MaxPool2d, Network
 __all__ = ["circuits_of", "compile_for"]
 
 
-def compile_for(chip: Chip, network: Network, inputs: NDArray[np.float32], timing: Timing) -> Placement:
-    """Compile `network` for `chip`, with scales from float `inputs` (N, *input_shape). Raises as `compile_network`."""
+def compile_for(chip: Chip, network: Network, inputs: NDArray[np.float32], timing: Timing | None = None) -> Placement:
+    """Compile `network` for `chip`, with scales from float `inputs` (N, *input_shape). Raises as `compile_network`.
+
+    timing: None where only values matter; then buffers do not limit what a tile holds.
+    """
     return compile_network(
         network,
         inputs,
@@ -29,7 +32,7 @@ def compile_for(chip: Chip, network: Network, inputs: NDArray[np.float32], timin
         bits_per_cell=chip.bits_per_cell,
         inputs=chip.input,
         mapping=chip.mapping,
-        circuits=circuits_of(timing),
+        circuits=None if timing is None else circuits_of(timing),
     )
 
 

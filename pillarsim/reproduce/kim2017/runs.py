@@ -15,8 +15,9 @@ from pillarsim.arch.compute.converters import converter_ranges
 from pillarsim.arch.compute.evaluate import evaluate
 from pillarsim.arch.compute.program import placement_levels, program
 from pillarsim.arch.compute.reading import read_rule
+from pillarsim.compiled import compile_for
 from pillarsim.devices.streams import stream_seed
-from pillarsim.mapping import cell_law, compile_network
+from pillarsim.mapping import cell_law
 from pillarsim.reproduce.kim2017.plan import LENET_BV, LENET_SEEDS, LENET_TEST, Plan, perceptron
 from pillarsim.workloads.datasets import Dataset, load_dataset
 from pillarsim.workloads.forward import forward
@@ -131,16 +132,7 @@ def reconstruct(task: Task, chip: Chip) -> Network:
 def run_on(task: Task, network: Network, chip: Chip, seeds: int, threads: int) -> Run:
     """Run the task's test images in software and on `seeds` devices of the chip, programming errors included."""
     calibration = task.train.images[:CALIBRATION]
-    placement = compile_network(
-        network,
-        calibration,
-        array=chip.array,
-        tile=chip.tile,
-        weights=chip.weights,
-        bits_per_cell=chip.bits_per_cell,
-        inputs=chip.input,
-        mapping=chip.mapping,
-    )
+    placement = compile_for(chip, network, calibration)
     levels = placement_levels(placement, chip.weights, chip.bits_per_cell)
     devices = [stream_seed(SEED, "device", number) for number in range(seeds)]
     programmed = [program(placement, levels, chip.array, chip.write, chip.bits_per_cell, device) for device in devices]

@@ -17,8 +17,8 @@ from pillarsim.arch.compute.integer import integer_forward
 from pillarsim.arch.compute.program import ideal_layers, placement_levels, program
 from pillarsim.arch.compute.reading import ReadRule, read_rule
 from pillarsim.arch.placement import Placement
+from pillarsim.compiled import compile_for
 from pillarsim.devices.streams import generator, stream_seed
-from pillarsim.mapping import compile_network
 from pillarsim.reproduce.multiresbind2021.motifs import Motifs, View, draw_motifs
 from pillarsim.reproduce.multiresbind2021.plan import CHANNELS, DROPOUT, LABELS, LENGTH, SEED, Plan, chip
 from pillarsim.reproduce.multiresbind2021.statistics import Scored, scored
@@ -156,10 +156,7 @@ def _rule(on: Chip) -> ReadRule:
 
 
 def _compiled(task: Task, on: Chip) -> Placement:
-    return compile_network(
-        task.network, task.train.images[:CALIBRATION], array=on.array, tile=on.tile, weights=on.weights,
-        bits_per_cell=on.bits_per_cell, inputs=on.input, mapping=on.mapping,
-    )  # fmt: skip
+    return compile_for(on, task.network, task.train.images[:CALIBRATION])
 
 
 def _some(dataset: Dataset, count: int) -> Dataset:
