@@ -19,7 +19,9 @@ from pillarsim.arch.placement import PlacedLayer, Placement
 from pillarsim.arch.timing import PS, Timing, mean_bias_ps
 from pillarsim.arch.trace import ProgrammingTrace, StateTimes, Trace
 
-UNCLOCKED = ("array", "sample_hold", "write_circuit", "bus", "link", "off_chip")  # no clock to draw idle power
+UNCLOCKED = (  # no clock to draw idle power
+    "array", "sample_hold", "row_sample_hold", "write_circuit", "bus", "link", "off_chip",
+)  # fmt: skip
 POLICY_OF_GROUP = {"global_buffer": "buffers", "off_chip": "digital", "mesh": "digital"}
 
 
@@ -82,7 +84,7 @@ def cost(
                 unstated.add(component.role)
             else:
                 rows.append(EnergyRow(component.role, action, layer, count, count * energy_j, "dynamic"))
-    rows += _static_rows(trace.states, components, idle)
+    rows += static_rows(trace.states, components, idle)
     return Costs(tuple(rows), trace.span_ps * PS, tuple(sorted(unstated)))
 
 
@@ -158,7 +160,8 @@ def off_cells(layer: PlacedLayer, rows: int) -> int:
     return count * layer.chunks
 
 
-def _static_rows(states: Sequence[StateTimes], components: Sequence[Component], idle: Idle) -> list[EnergyRow]:
+def static_rows(states: Sequence[StateTimes], components: Sequence[Component], idle: Idle) -> list[EnergyRow]:
+    """Leakage, idle clocks and wake-ups: all that follows from power states."""
     rows = []
     times = {state.group: state for state in states}
     for component in components:

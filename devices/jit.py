@@ -22,9 +22,14 @@ def contracted(function: Function) -> Function:
     return _jit(function, fastmath={"contract"})
 
 
-def _jit(function: Function, fastmath: bool | set[str]) -> Function:
+def inlined(function: Function) -> Function:
+    """As `compiled`, and put in place of each call: for small functions of numbers that inner loops call."""
+    return _jit(function, fastmath=False, forceinline=True)
+
+
+def _jit(function: Function, fastmath: bool | set[str], forceinline: bool = False) -> Function:
     def jit(cache: bool) -> Function:
-        made = numba.njit(cache=cache, nogil=True, error_model="numpy", fastmath=fastmath)
+        made = numba.njit(cache=cache, nogil=True, error_model="numpy", fastmath=fastmath, forceinline=forceinline)
         return cast(Function, made(function))
 
     try:

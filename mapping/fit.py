@@ -12,7 +12,7 @@ from pillarsim.mapping.partition import ArrayShape, arrays_needed, group_ranges,
 
 MOST_TILES = 1024  # along one side of the mesh, as the chip format has it
 
-__all__ = ["Coding", "Replicated", "array_shape", "arrays_of", "check_fit"]
+__all__ = ["Coding", "Replicated", "array_shape", "arrays_of", "check_fit", "tile_ways"]
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,15 @@ def arrays_of(matrix: Matrix, shape: ArrayShape, coding: Coding) -> int:
     )
 
 
+def tile_ways(tile: Tile, need: int) -> list[str]:
+    """Settings of the tiles with which a chip has `need` arrays."""
+    tall = -(-need // (tile.count.x * tile.arrays_per_level))
+    ways = [f"tile.count={{x: {tile.count.x}, y: {tall}}}"] if tall <= MOST_TILES else []
+    if tile.macro is None:
+        ways.append(f"tile.arrays={-(-need // tile.count.total)}")
+    return ways
+
+
 def check_fit(parts: Sequence[Replicated], array: Array, tile: Tile, weights: Weights, bits_per_cell: int) -> None:
     """Raise FitError where the chip has too few arrays, with the settings that would make the network fit."""
 
@@ -63,10 +72,7 @@ def check_fit(parts: Sequence[Replicated], array: Array, tile: Tile, weights: We
     need = needed(shape, weights.bits, bits_per_cell)
     if need <= available:
         return
-    tall = -(-need // (tile.count.x * per_tile))
-    ways = [f"tile.count={{x: {tile.count.x}, y: {tall}}}"] if tall <= MOST_TILES else []
-    if tile.macro is None:
-        ways.append(f"tile.arrays={-(-need // tile.count.total)}")
+    ways = tile_ways(tile, need)
     for factor in (2, 4, 8):
         larger = replace(shape, inputs=shape.inputs * factor, columns=shape.columns * factor)
         if needed(larger, weights.bits, bits_per_cell) <= available:

@@ -14,6 +14,7 @@ _PUBLIC: dict[str, str] = {
     "Network": "pillarsim.workloads.network",
     "RunOptions": "pillarsim.job",
     "Samples": "pillarsim.samples",
+    "TrainOptions": "pillarsim.training.options",
     "build_components": "pillarsim.arch.components.build",
     "compile_network": "pillarsim.mapping",
     "import_network": "pillarsim.workloads.importer",
@@ -24,6 +25,7 @@ _PUBLIC: dict[str, str] = {
     "load_network": "pillarsim.workloads.load",
     "run": "pillarsim.job",
     "simulate": "pillarsim.arch.simulate",
+    "train": "pillarsim.training.job",
 }
 
 __all__ = ["__version__", *_PUBLIC]

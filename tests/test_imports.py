@@ -43,6 +43,8 @@ RULES: tuple[tuple[str, tuple[str, ...]], ...] = (
             "pillarsim.mapping",
             "pillarsim.arch.chip",
             "pillarsim.arch.placement",
+            "pillarsim.arch.training.placement",
+            "pillarsim.arch.digital_work",
             "pillarsim.devices",
             *NETWORK,
             *VOCABULARY,
@@ -55,7 +57,7 @@ RULES: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 # library -> the modules that may import it
 HOMES = {
-    "simpy": ("pillarsim.arch.simulate",),
+    "simpy": ("pillarsim.arch.simulate", "pillarsim.arch.training"),
     "yaml": ("pillarsim.arch.reader",),
     "tabulate": ("pillarsim.report",),
 }

@@ -11,6 +11,7 @@ def test_public_names_load() -> None:
         "Network",
         "RunOptions",
         "Samples",
+        "TrainOptions",
         "__version__",
         "build_components",
         "compile_network",
@@ -22,5 +23,6 @@ def test_public_names_load() -> None:
         "load_network",
         "run",
         "simulate",
+        "train",
     }
     assert all(getattr(pillarsim, name) is not None for name in pillarsim.__all__)

@@ -1,8 +1,9 @@
 """Labelled samples for training and evaluation.
 
 Shipped: all 10 000 test images and the first 10 000 training images of MNIST; the first 1 500 test and 6 000 training
-images of Fashion-MNIST. A data directory (argument, or the environment variable PILLARSIM_DATA) with the published
-files in `mnist/` or `fashion-mnist/` gives the full splits; Debian's package dataset-fashion-mnist gives them too.
+images of Fashion-MNIST; 26 letters of 7 x 7 pixels (`letters`). A data directory (argument, or the environment
+variable PILLARSIM_DATA) with the published files in `mnist/` or `fashion-mnist/` gives the full splits; Debian's
+package dataset-fashion-mnist gives them too.
 Only in a data directory: CIFAR-10, photographs of ImageNet, RNA-binding proteins (`readers`).
 """
 
@@ -29,6 +30,7 @@ from pillarsim.workloads.readers.common import (
     data_folder,
     pixels,
 )
+from pillarsim.workloads.readers.letters import read_letters
 from pillarsim.workloads.readers.photographs import read_photographs
 from pillarsim.workloads.readers.rna import read_rna
 
@@ -141,10 +143,11 @@ def _fashion_mnist(split: Split, folder: Path | None) -> _Source:
 _SOURCES: dict[str, Callable[[Split, Path | None], _Source]] = {"mnist": _mnist, "fashion-mnist": _fashion_mnist}
 
 
-# name -> reader of the datasets that are never shipped: (split, limit, data directory, progress)
+# name -> reader of the datasets that are drawn here or never shipped: (split, limit, data directory, progress)
 _READERS: dict[str, Callable[[Split, int | None, Path | None, Progress | None], Read]] = {
     "cifar10": read_cifar10,
     "imagenet-samples": read_photographs,
+    "letters7x7": read_letters,
     "rbp": read_rna,
 }
 

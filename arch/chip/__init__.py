@@ -14,14 +14,16 @@ from pillarsim.arch.chip.array import Access, Array
 from pillarsim.arch.chip.base import Section, label
 from pillarsim.arch.chip.cell import CellCard, auto_bits_per_cell
 from pillarsim.arch.chip.hierarchy import ROLES, Buffer, Bus, Level, Mapping, Mesh, OffChip, Part, Tile
+from pillarsim.arch.chip.learning import Learning
+from pillarsim.arch.chip.learning_checks import check_learning
 from pillarsim.arch.chip.operation import Idle, Input, Neuron, Readout, Verify, Weights, Write
 from pillarsim.arch.chip.technology import Supply, Technology
 from pillarsim.arch.units import show_quantity, show_time
 
 __all__ = [
-    "ROLES", "Access", "Array", "Buffer", "Bus", "CellCard", "Chip", "Hardware", "Idle", "Input", "Level", "Mapping",
-    "Mesh", "Neuron", "OffChip", "Part", "Readout", "Retention", "Section", "Supply", "Technology", "Tile", "Verify",
-    "Weights", "Write",
+    "ROLES", "Access", "Array", "Buffer", "Bus", "CellCard", "Chip", "Hardware", "Idle", "Input", "Learning", "Level",
+    "Mapping", "Mesh", "Neuron", "OffChip", "Part", "Readout", "Retention", "Section", "Supply", "Technology", "Tile",
+    "Verify", "Weights", "Write",
 ]  # fmt: skip
 
 
@@ -38,6 +40,7 @@ class Hardware(Section):
     input: Input
     readout: Readout = Readout()
     write: Write
+    learning: Learning | None = None
 
     @model_validator(mode="after")
     def _across(self) -> Self:
@@ -83,6 +86,8 @@ class Hardware(Section):
             raise ValueError("write.scheme: expected half, third or ground for a passive array (no access device)")
         if self.array.geometry == "planar" and not passive and self.write.scheme != "isolated":
             raise ValueError("write.scheme: expected 'isolated' for cells with an access transistor")
+        if self.learning is not None:
+            check_learning(self.learning, self.array, self.write)
         return self
 
     def _check_writes(self) -> None:

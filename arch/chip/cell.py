@@ -12,7 +12,7 @@ from pillarsim.arch.chip.base import Section, label
 from pillarsim.arch.chip.current_voltage import CurrentVoltage
 from pillarsim.arch.chip.pulse_update import PulseUpdate
 from pillarsim.arch.chip.written import LevelError, Quantiles, StatePair, StuckCells, TelegraphNoise
-from pillarsim.arch.units import Ratio, Resistance, show_quantity
+from pillarsim.arch.units import Ratio, Resistance, Voltage, show_quantity
 from pillarsim.devices.endurance import Endurance
 from pillarsim.devices.polynomial import HIGHEST_S, LOWEST_S
 
@@ -56,6 +56,11 @@ class CellCard(Section):
     retention: CellRetention | None = None
     endurance: CellEndurance | None = None
     pulse_update: PulseUpdate | None = None
+    disturb_voltage: Voltage | None = Field(
+        default=None,
+        description="V0 of the rate law sinh(V / V0): a half-selected cell moves by sinh(Vd / V0) / sinh(Vw / V0) of "
+        "an update pulse's step; without it half-selected cells do not move",
+    )
     technology: str = label("", "material stack")
     author: str = label("", "who published the numbers")
     year: int | None = label(None, "of publication")

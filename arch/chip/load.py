@@ -19,7 +19,10 @@ from pillarsim.arch.presets import Kind, find_preset, shown_name
 from pillarsim.arch.reader import Document, Key, KeyPath, dotted, leaves, parse_value, read_yaml
 
 CELL: KeyPath = ("array", "cell")
-CARD_KEYS: frozenset[KeyPath] = frozenset({("readout", "sample_hold"), ("mesh", "link")})
+CARD_KEYS: frozenset[KeyPath] = frozenset(
+    {("readout", "sample_hold"), ("mesh", "link")}
+    | {("learning", part) for part in ("counter", "pulse_generator", "column_driver")}
+)
 CARD_LABELS = {
     name: True
     for name, info in CellCard.model_fields.items()

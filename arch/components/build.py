@@ -17,6 +17,7 @@ from pillarsim.arch.components.card_costs import Use, bits_cost, find_card, part
 from pillarsim.arch.components.cards import BitsCard, PartCard
 from pillarsim.arch.components.component import Component
 from pillarsim.arch.components.converter import converter_cost
+from pillarsim.arch.components.learning_parts import counters, line_parts
 from pillarsim.arch.components.peak_rates import array_locked_hz, only_costliest, served_hz
 from pillarsim.arch.errors import InputError, nearest
 from pillarsim.devices.costs import Action, ComponentCost
@@ -26,10 +27,12 @@ __all__ = ["build_components", "chip_clock", "router_block"]
 
 GROUP = {
     "array": "arrays", "driver": "arrays", "sample_hold": "arrays", "write_circuit": "arrays",
+    "column_driver": "arrays", "row_sample_hold": "arrays", "pulse_generator": "arrays",
     "converter": "converters", "buffer": "buffers", "global_buffer": "global_buffer", "off_chip": "off_chip",
     "router": "mesh", "link": "mesh",
 }  # fmt: skip
-RESERVED = (*ROLES, *GROUP, "bus", "regulator", "wake_up")  # names that `extra` parts cannot take
+# names that `extra` parts cannot take
+RESERVED = (*ROLES, *GROUP, "bus", "counter", "half_select", "regulator", "wake_up")
 # actions that each role is charged for (one card must offer them all)
 ACTIONS: dict[str, tuple[str, ...]] = {
     "driver": ("drive",), "sample_hold": ("sample",), "shift_add": ("add",), "input_register": ("read", "write"),
@@ -37,6 +40,7 @@ ACTIONS: dict[str, tuple[str, ...]] = {
     "lookup": ("apply",), "multiplier": ("multiply",),
     "buffer": ("read", "write"), "bus": ("transfer",), "router": ("flit",), "link": ("flit",),
     "global_buffer": ("read", "write"), "off_chip": ("bit",), "write_circuit": ("set", "reset", "verify"),
+    "column_driver": ("drive",), "row_sample_hold": ("sample",), "pulse_generator": ("slot",), "counter": ("count",),
 }  # fmt: skip
 
 
@@ -63,7 +67,8 @@ def build_components(hardware: Hardware) -> tuple[Component, ...]:
     parts.append(_bus(hardware, place, _area_m2(parts, place.path) / (place.per_tile * hardware.tile.count.total)))
     router = _router(hardware)
     tile_m2 = (_area_m2(parts, "tile") + router.instances * (router.cost.area_m2 or 0.0)) / hardware.tile.count.total
-    outside = [router, _link(hardware, tile_m2), _buffer(hardware, "global_buffer"), _off_chip(hardware)]
+    outside = [router, _link(hardware, tile_m2), _buffer(hardware, "global_buffer"), *_counters(hardware)]
+    outside.append(_off_chip(hardware))
     return (*sorted(parts, key=lambda part: (-part.path.count("."), part.path)), *outside)
 
 
@@ -120,7 +125,7 @@ def _array_parts(hardware: Hardware, place: _Place, clock: ArrayClock, convert: 
     arrays = hardware.tile.arrays_per_level
     counts = {
         "array": (1.0, _array_cost(hardware, clock)),
-        "driver": (float(electrodes(hardware.array)), _driver_cost(hardware)),
+        "driver": (float(electrodes(hardware.array)), _driver_cost(hardware, "input.driver.component")),
         "converter": (float(hardware.converters_per_array), convert),
         "write_circuit": (-(-arrays // hardware.write.shared_by) / arrays, _write_cost(hardware)),
     }
@@ -128,6 +133,12 @@ def _array_parts(hardware: Hardware, place: _Place, clock: ArrayClock, convert: 
         use = Use("readout.sample_hold", hardware.readout.sample_hold)
         cost = part_cost(use, hardware.technology, ACTIONS["sample_hold"])
         counts["sample_hold"] = (float(hardware.outputs_per_array), cost)
+    for part in line_parts(hardware):
+        if part.role == "column_driver":
+            cost = _driver_cost(hardware, part.key, part.card)
+        else:
+            cost = part_cost(Use(part.key, part.card), hardware.technology, ACTIONS[part.role])
+        counts[part.role] = (float(part.per_array), cost)
     for role, (per_array, cost) in counts.items():
         rates = {name: rate / per_array for name, rate in together[role].items() if name in cost.actions}
         yield _component(hardware, f"{place.path}.{role}", role, per_array * arrays, cost, rates, True)
@@ -161,10 +172,11 @@ def _array_cost(hardware: Hardware, clock: ArrayClock) -> ComponentCost:
     )
 
 
-def _driver_cost(hardware: Hardware) -> ComponentCost:
-    name, bits = hardware.input.driver.component, hardware.input.chunk_bits
+def _driver_cost(hardware: Hardware, key: str, card: str | None = None) -> ComponentCost:
+    """Of a driver of inputs, or of errors, which go out as inputs do."""
+    name, bits = card or hardware.input.driver.component, hardware.input.chunk_bits
     levels = bits if hardware.input.coding == "amplitude" else 1
-    use = Use("input.driver.component", name)
+    use = Use(key, name)
     if isinstance(find_card(use.key, name).card, BitsCard):
         return bits_cost(use, levels, hardware.technology, "drive")
     if levels > 1:
@@ -227,6 +239,16 @@ def _link(hardware: Hardware, tile_m2: float) -> Component:
     links = 2 * ((x - 1) * y + x * (y - 1))  # one each way between neighbours
     rates = served_hz(cost, hardware.technology.clock)
     return _component(hardware, "mesh.link", "link", links / hardware.tile.count.total, cost, rates)
+
+
+def _counters(hardware: Hardware) -> list[Component]:
+    count = counters(hardware)
+    if hardware.learning is None or not count:
+        return []
+    cost = part_cost(Use("learning.counter", hardware.learning.counter), hardware.technology, ACTIONS["counter"])
+    # A chip at its peak computes; requests for updates come between.
+    rates = dict.fromkeys(cost.actions, 0.0)
+    return [_component(hardware, "learning.counter", "counter", count / hardware.tile.count.total, cost, rates)]
 
 
 def _off_chip(hardware: Hardware) -> Component:

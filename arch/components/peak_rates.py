@@ -30,6 +30,10 @@ def array_locked_hz(hardware: Hardware, clock: ArrayClock) -> dict[str, dict[str
         "input_register": {"read": input_bits, "write": input_bits},
         "output_register": {"read": output_bits, "write": output_bits},
         "write_circuit": {"set": 0.0, "reset": 0.0, "verify": 0.0},
+        # an array that computes forward is neither read from its bit lines nor updated
+        "column_driver": {"drive": 0.0},
+        "row_sample_hold": {"sample": 0.0},
+        "pulse_generator": {"slot": 0.0},
     }
 
 

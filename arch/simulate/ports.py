@@ -19,7 +19,7 @@ from pillarsim.arch.ledger import Ledger
 from pillarsim.arch.simulate.kernel import GRANT, Kernel
 from pillarsim.arch.simulate.power import PowerTracker
 
-__all__ = ["Key", "OnTime", "Server", "Service"]
+__all__ = ["Job", "Key", "OnTime", "Server", "Service"]
 
 Key: TypeAlias = tuple[int, int, int, int, int]
 OnTime: TypeAlias = Callable[[int], None]

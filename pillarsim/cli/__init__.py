@@ -15,6 +15,7 @@ from pillarsim.arch.errors import InputError, nearest
 # command -> one line of help; the module pillarsim.cli.<command> exports `command`
 COMMANDS = {
     "run": "Run a trained network on a chip: accuracy, latency, energy, leakage and area.",
+    "train": "Train a network in a chip's devices: accuracy, time, energy and wear.",
     "map": "Show where a network sits on a chip: arrays, copies, times, traffic, floor plan.",
     "show": "Print a chip as a tree: area, leakage, peak power, every number with its source.",
     "check": "Validate a chip file.",

@@ -17,6 +17,12 @@ from pillarsim.cli.options import data_dir_option, json_option
 )
 @data_dir_option
 @click.option("--quick", is_flag=True, help="Fewer and smaller points: at most 40 s.")
+@click.option(
+    "--checkpoint",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Keep what is done in DIR, and go on from what it holds (rows that train).",
+)
 @click.pass_context
 def command(
     context: click.Context,
@@ -25,6 +31,7 @@ def command(
     plot_file: Path | None,
     data_dir: Path | None,
     quick: bool,
+    checkpoint: Path | None,
 ) -> None:
     """Simulate the row NAME and print each claim of the paper beside what comes out; `list` lists the rows.
 
@@ -33,13 +40,13 @@ def command(
     from pillarsim.arch.errors import InputError
     from pillarsim.report.reproduce import render, render_list
 
-    if name == "list" and (json_file is not None or plot_file is not None or quick):
+    if name == "list" and (json_file is not None or plot_file is not None or quick or checkpoint is not None):
         raise InputError("list takes no options: expected pillarsim reproduce list")
     if name == "list":
         click.echo(render_list(), nl=False)
         return
 
-    from pillarsim.report.files import check_writable, write_text
+    from pillarsim.report.files import check_folder, check_writable, write_text
     from pillarsim.report.json import json_text
     from pillarsim.report.picture import check_picture, write_picture
     from pillarsim.report.progress import progress_bar
@@ -53,8 +60,10 @@ def command(
         check_writable(Path(str(json_file)))
     if plot_file is not None:
         check_picture(plot_file)
+    if checkpoint is not None:
+        check_folder(checkpoint)
     with progress_bar() as progress:
-        result = row.simulate(quick, progress, data_dir)
+        result = row.simulate(quick, progress, data_dir, checkpoint)
     if plot_file is not None:
         write_picture(row.draw(result), plot_file)
     if json_file not in (None, "-"):

@@ -10,7 +10,7 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from pillarsim.arch.activity import Activity
 from pillarsim.arch.chip import Chip
@@ -96,9 +96,9 @@ def build_report(results: RunResults) -> dict[str, Any]:
         "leakage_w": {
             "total": None if leakage_j is None else leakage_j / span_s,
             "by_component": leakage,
-            **_unstated(results, "leakage"),
+            "not_stated": not_stated(results.components, "leakage_w"),
         },
-        "area_m2": _area(results),
+        "area_m2": area_section(results.components),
         "programming": {
             "time_s": results.programming.time_s,
             "energy_j": results.programming.energy_j,
@@ -117,7 +117,7 @@ def build_report(results: RunResults) -> dict[str, Any]:
         "ir_drop": results.ir_drop,
         "circuit": circuit_section(results.chip, results.costs, results.sampled, images),
         "activity": {"source": results.activity.source},
-        "models": [_model(component) for component in results.components],
+        "models": [model_of(component) for component in results.components],
         "warnings": list(results.warnings),
         "span_s": span_s,
         "spikes_per_image": _spikes(results),
@@ -174,25 +174,22 @@ def check_sums(report: dict[str, Any]) -> None:
             raise ModelError(f"{name}: parts sum to {parts!r}, total is {total!r}")
 
 
-def _area(results: RunResults) -> dict[str, Any]:
+def area_section(components: Sequence[Component]) -> dict[str, Any]:
+    """Area of a chip's parts, by role."""
     areas: defaultdict[str, float] = defaultdict(float)
-    for component in results.components:
+    for component in components:
         if component.cost.area_m2 is not None:
             areas[component.role] += component.instances * component.cost.area_m2
     return {
         "total": sum(areas.values()),
         "by_component": dict(sorted(areas.items())),
-        **_unstated(results, "area"),
+        "not_stated": not_stated(components, "area_m2"),
     }
 
 
-def _unstated(results: RunResults, what: str) -> dict[str, list[str]]:
-    missing = {
-        component.role
-        for component in results.components
-        if (component.cost.leakage_w if what == "leakage" else component.cost.area_m2) is None
-    }
-    return {"not_stated": sorted(missing)}
+def not_stated(components: Sequence[Component], cost: Literal["leakage_w", "area_m2"]) -> list[str]:
+    """Roles of parts for which no source states a cost."""
+    return sorted({component.role for component in components if getattr(component.cost, cost) is None})
 
 
 def _spikes(results: RunResults) -> float | None:
@@ -284,7 +281,8 @@ def _conversions(results: RunResults) -> dict[str, Any]:
     }
 
 
-def _model(component: Component) -> dict[str, Any]:
+def model_of(component: Component) -> dict[str, Any]:
+    """Which model a part's cost comes from, and how it was scaled."""
     cost = component.cost
     return {
         "component": component.role,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from pillarsim.arch.activity import LayerProgramming
-from pillarsim.arch.chip import Array, Write
+from pillarsim.arch.chip import Array, Learning, Write
 from pillarsim.arch.circuit.sampled import SampledReads
 from pillarsim.arch.components.component import Component
 from pillarsim.arch.ir_drop import IR_DROP_LIMIT
@@ -76,6 +77,19 @@ def write_cautions(
     if failed > FAILED_LIMIT:
         found.append(f"{100 * failed:.1f} % of the cells are outside the tolerance after write.verify.max_pulses")
     return tuple(found)
+
+
+def learning_cautions(learning: Learning) -> tuple[str, ...]:
+    """A warning of a selection counter that never points to some of a synapse's devices."""
+    common = math.gcd(learning.selection_increment, learning.selected)
+    if common == 1:
+        return ()
+    sign = " of each sign" if learning.arrangement == "differential" else ""
+    return (
+        f"learning.selection_increment {learning.selection_increment} and the {learning.selected} devices{sign} that "
+        f"it selects among share the factor {common}: a synapse updated alone uses {learning.selected // common} of "
+        "them (an increment coprime with their number uses all equally)",
+    )
 
 
 def _writes(array: Array) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """The rows of `pillarsim reproduce` by name. A row's module is imported when it runs.
 
-A row's module has `simulate(quick, progress, data_dir) -> Result` and `draw(result) -> matplotlib Figure`.
+A row's module has `simulate(quick, progress, data_dir) -> Result` and `draw(result) -> matplotlib Figure`. One that
+runs long also takes `checkpoint`, a folder where it keeps what it has done, and goes on from there.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,9 +31,26 @@ class Row:
     line: str
     module: str
 
-    def simulate(self, quick: bool, progress: Progress, data_dir: Path | None = None) -> Result:
-        """Simulate the row; data_dir: the user's data folder, for rows that use more than what is shipped."""
-        result = import_module(self.module).simulate(quick, progress, data_dir)
+    def keeps(self) -> bool:
+        """Whether the row can keep what it has done in a folder, and go on from there."""
+        return "checkpoint" in signature(import_module(self.module).simulate).parameters
+
+    def simulate(
+        self, quick: bool, progress: Progress, data_dir: Path | None = None, checkpoint: Path | None = None
+    ) -> Result:
+        """Simulate the row.
+
+        data_dir: the user's data folder, for rows that use more than what is shipped. checkpoint: a folder of what the
+        row has done so far. Raises InputError where the row keeps nothing (`keeps`).
+        """
+        simulate = import_module(self.module).simulate
+        if checkpoint is None:
+            result = simulate(quick, progress, data_dir)
+        elif self.keeps():
+            result = simulate(quick, progress, data_dir, checkpoint=checkpoint)
+        else:
+            keepers = ", ".join(row.name for row in ROWS.values() if row.keeps())
+            raise InputError(f"--checkpoint: {self.name} has nothing to keep; rows that have: {keepers}")
         assert isinstance(result, Result)
         return result
 
@@ -75,9 +94,19 @@ ROWS = {
             "pillarsim.reproduce.majumdar2021_devices",
         ),
         Row(
+            "majumdar2021",
+            "Majumdar et al. 2021, binary networks in weak-RESET pairs, and what imperfections cost them",
+            "pillarsim.reproduce.majumdar2021",
+        ),
+        Row(
             "multiresbind2021",
             "Zhao and Hamada 2021, Multi-resBind: its totals, and its architecture on noisy crossbars",
             "pillarsim.reproduce.multiresbind2021",
+        ),
+        Row(
+            "sun2019",
+            "Sun et al. 2019, 3-D vertical RRAM synapses: structure-aware updates learn the alphabet",
+            "pillarsim.reproduce.sun2019",
         ),
     )
 }

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from pillarsim.arch.chip import Chip
+from pillarsim.arch.chip.learning import Learning, Refresh
 from pillarsim.arch.chip.load import load_chip
 from pillarsim.arch.errors import InputError
 from pillarsim.cli.check import command as check
@@ -43,6 +44,8 @@ def test_starter_file_shows_every_section_and_its_keys() -> None:
         assert annotation is not None
         for key in annotation.model_fields:
             assert re.search(rf"\b{key}:", text), f"{section}.{key}"
+    for key in (*Learning.model_fields, *Refresh.model_fields):
+        assert re.search(rf"\b{key}:", text[text.index("\nlearning:") :]), f"learning.{key}"
 
 
 def test_init_leaves_existing_files_alone(tmp_path: Path) -> None:

@@ -75,6 +75,23 @@ def test_status_is_1_unless_all_hold(
     assert json.loads(capsys.readouterr().out)["claims"][-1]["holds"] is holds
 
 
+def test_a_row_that_keeps_its_work_is_given_the_folder(
+    fake: Result, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A row whose simulate takes `checkpoint` gets the folder of --checkpoint; without the option it gets none."""
+    seen: list[Path | None] = []
+
+    def keeping(quick_run: bool, progress: object, data_dir: Path | None, checkpoint: Path | None = None) -> Result:
+        seen.append(checkpoint)
+        return fake
+
+    monkeypatch.setattr(chen2021, "simulate", keeping)
+    assert status(["reproduce", "chen2021", "--checkpoint", str(tmp_path / "state")]) == 0
+    assert status(["reproduce", "chen2021"]) == 0
+    assert seen == [tmp_path / "state", None]
+    assert "claim" in capsys.readouterr().out
+
+
 def test_list(capsys: pytest.CaptureFixture[str]) -> None:
     """`list` names the rows with one line each and takes no options."""
     assert status(["reproduce", "list"]) == 0
@@ -86,7 +103,9 @@ def test_list(capsys: pytest.CaptureFixture[str]) -> None:
         "prakash2016",
         "kim2017",
         "majumdar2021-devices",
+        "majumdar2021",
         "multiresbind2021",
+        "sun2019",
     ]
     assert "Chen et al. 2021" in lines[0]
     assert "list takes no options" in refused(capsys, "list", "--quick")
@@ -101,6 +120,10 @@ def test_bad_input_is_refused_before_any_work(
     assert "it is a folder" in refused(capsys, "chen2021", "--json", str(tmp_path))
     assert "there is no folder" in refused(capsys, "chen2021", "--plot", str(tmp_path / "no" / "a.svg"))
     assert "ends in .svg, .png, .pdf" in refused(capsys, "chen2021", "--plot", str(tmp_path / "a.gif"))
+    nothing = refused(capsys, "chen2021", "--checkpoint", str(tmp_path / "state"))
+    assert "chen2021 has nothing to keep; rows that have:" in nothing
+    assert "multiresbind2021" in nothing
+    assert "list takes no options" in refused(capsys, "list", "--checkpoint", str(tmp_path))
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     assert "pillarsim[plot]" in refused(capsys, "chen2021", "--plot", str(tmp_path / "a.svg"))
     assert list(tmp_path.iterdir()) == []

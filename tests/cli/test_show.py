@@ -9,7 +9,13 @@ from pillarsim.cli import status
 from tests.near import near
 
 
-@pytest.mark.parametrize("chip", ["hfox_planar_128", "hfox_spiking_128", "vrram_finger_8layer", "isaac_isca_2016"])
+@pytest.mark.parametrize(
+    "chip",
+    [
+        "hfox_planar_128", "hfox_spiking_128", "vrram_finger_8layer", "isaac_isca_2016", "hfox_learning_128",
+        "vrram_comb_learning",
+    ],
+)  # fmt: skip
 def test_totals_are_the_sums_of_the_parts(chip: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Area, leakage and peak power of the chip are the sums over the parts that state them, and count those."""
     assert status(["show", chip, "--json", "-"]) == 0

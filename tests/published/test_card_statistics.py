@@ -16,6 +16,7 @@ from pillarsim.arch.device import device_of
 from pillarsim.arch.presets import config_names
 from pillarsim.devices.cells import WriteRule
 from pillarsim.devices.device import Device
+from tests.near import near
 
 MANY, ERRORS = 100_000, 3.0
 ONE = WriteRule(None, 1)
@@ -172,9 +173,41 @@ def test_soft_bound_steps() -> None:
     assert abs(float(steps.std()) - spread) < ERRORS * spread / math.sqrt(2 * MANY)
 
 
+def test_the_device_has_at_most_30_steps() -> None:
+    """Between its bounds the mean Pt/HfO2/Ti/TiN device takes about (e^bend - 1) / (bend step) pulses, at most 30."""
+    card = CARDS["pt_hfo2_ti_tin"]
+    device, section = device_of(card), card.pulse_update
+    assert section is not None
+    assert section.model == "soft_bounds"
+    for step, bend, way in ((section.step_up, section.bend_up, 1), (section.step_down, section.bend_down, -1)):
+        law = math.expm1(bend) / (bend * step)
+        start = device.fresh(1, (), 1) if way > 0 else device.pulse(device.fresh(1, (), 1), 200)
+        bound = 1 / card.lrs if way > 0 else 1 / card.hrs
+        steps = next(
+            n for n in range(1, 99) if float(device.conductance_s(device.pulse(start, way * n))) == near(bound)
+        )
+        assert abs(steps - law) <= 1
+        assert steps <= 30
+
+
+def test_binary_switching() -> None:
+    """A SET pulse of the binary cells switches the stated share of fresh ones, a RESET pulse that of set ones."""
+    card = CARDS["pt_hfo2_ti_tin_binary"]
+    device, section = device_of(card), card.pulse_update
+    assert section is not None
+    assert section.model == "stochastic_binary"
+    middle_s = (1 / (card.lrs * card.hrs)) ** 0.5
+    low = device.fresh(MANY, ("switching",), 1)
+    high = device.pulse(low, 200)  # 0.9^200 of them stay low
+    for devices, pulse, chance in ((low, 1, section.set_probability), (high, -1, section.reset_probability)):
+        before, after = (device.conductance_s(one) > middle_s for one in (devices, device.pulse(devices, pulse)))
+        share = float((before != after).double().mean())
+        assert abs(share - chance) < ERRORS * math.sqrt(chance * (1 - chance) / MANY)
+
+
 def test_every_card_is_checked() -> None:
     """No shipped card states statistics that no test here samples."""
-    held = {"pcm_nandakumar_2018", "pt_hfo2_ti_tin"}
+    held = {"pcm_nandakumar_2018", "pt_hfo2_ti_tin", "pt_hfo2_ti_tin_binary"}
     # neurosim_analog, stanford_pku: tests/devices/pulses; majumdar2021: its row's table; isaac_hu_dac_2016 is exact
     elsewhere = {"neurosim_analog", "stanford_pku", "majumdar2021", "isaac_hu_dac_2016"}
     for section in ("programming_error", "level_error", "quantiles"):

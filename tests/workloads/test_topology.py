@@ -67,8 +67,8 @@ layers:
 def test_shipped_names() -> None:
     """All networks of the zoo are there."""
     assert set(workload_names()) == {
-        "alexnet", "mnist-bnn", "mnist-lenet5", "mnist-mlp", "mobilenet_v2", "multi-resbind", "resnet18", "resnet50",
-        "squeezenet1_0", "vgg16", "vgg8", "vit_tiny",
+        "alexnet", "letters-perceptron", "mnist-bnn", "mnist-lenet5", "mnist-mlp", "mnist-mlp250", "mobilenet_v2",
+        "multi-resbind", "resnet18", "resnet50", "squeezenet1_0", "vgg16", "vgg8", "vit_tiny",
     }  # fmt: skip
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import types
 import typing
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +20,8 @@ from pillarsim.arch.errors import InputError
 from pillarsim.job import RunOptions, run
 from pillarsim.workloads.topology import load_network
 from tests.arch.chip.card_cases import CARD_CASES, LIMIT_CASES
+from tests.arch.chip.learning_cases import LEARNING_CASES, OWN_CARDS, training_numbers
+from tests.near import near
 
 Sets = tuple[str, ...]
 
@@ -266,7 +270,7 @@ MENDS: dict[str, tuple[Sets, Sets]] = {
 def test_every_key_has_a_case() -> None:
     """Each key of the schema is a label or has a case below, and no case names a key that is gone."""
     keys = {path for path, label in leaves(Chip) if not label}
-    assert {key for key in keys if not key.startswith(PULSE_KEYS)} == set(CASES) | set(LIMIT_CASES) | set(MENDS)
+    assert {key for key in keys if not key.startswith(PULSE_KEYS)} == {*CASES, *LIMIT_CASES, *MENDS, *LEARNING_CASES}
 
 
 @pytest.mark.parametrize("key", sorted(LIMIT_CASES))
@@ -291,3 +295,24 @@ def test_key_changes_a_number(key: str) -> None:
     """Perturbing the key changes at least one number of the report."""
     base, change = CASES[key]
     assert numbers((*base, *change)) != numbers(base)
+
+
+@pytest.mark.parametrize("key", sorted(LEARNING_CASES))
+def test_key_changes_a_number_of_training(key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Perturbing a key that only training depends on changes at least one number of a few training steps."""
+    monkeypatch.chdir(tmp_path)
+    for name, text in OWN_CARDS.items():
+        (tmp_path / name).write_text(text)
+    preset, base, change = LEARNING_CASES[key]
+    assert training_numbers(preset, (*base, *change)) != training_numbers(preset, base)
+
+
+@pytest.mark.parametrize("section", ["area_m2", "leakage_w"])
+def test_a_chip_that_learns_is_larger(section: str) -> None:
+    """What training needs has its share of a run's area and leakage, and the parts sum to the totals."""
+    cell: Sets = ("array.cell=pt_hfo2_ti_tin", "weights.bits_per_cell=1")
+    plain, learns = (json.loads(numbers(sets))[section] for sets in (cell, (*cell, "learning={}")))
+    own = {"column_driver", "counter", "pulse_generator"} | ({"row_sample_hold"} if section == "area_m2" else set())
+    assert set(learns["by_component"]) - set(plain["by_component"]) == own
+    assert learns["total"] > plain["total"] + 0.9 * sum(learns["by_component"][role] for role in own)
+    assert math.fsum(learns["by_component"].values()) == near(learns["total"])

@@ -1,0 +1,1 @@
+"""Training loops whose weights are devices on the chip."""
