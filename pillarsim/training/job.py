@@ -141,7 +141,7 @@ def _setup(
         train=train_set,
         imperfections=frozenset(imperfections_of(chip.array, options.imperfections)),
         learning_rate=default_learning_rate(learning.rule) if rate is None else rate,
-        batch=batch_of(learning, options),
+        batch=batch_of(learning, options, len(train_set.images)),
         seed=device_seed(options.seed, number),
         threads=options.threads,
     )

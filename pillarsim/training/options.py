@@ -13,13 +13,11 @@ from pillarsim.device.choices import chosen
 from pillarsim.samples import DEFAULT_SAMPLES
 from pillarsim.workloads.datasets import Dataset, load_dataset
 from pillarsim.workloads.network import Network
-from pillarsim.workloads.on_chip import binary
-from pillarsim.workloads.on_chip.setup import imperfection_names
+from pillarsim.workloads.on_chip.setup import default_batch, imperfection_names
 
 __all__ = ["TrainOptions", "batch_of", "check_options", "datasets_of", "imperfections_of", "learning_of"]
 
 EXAMPLE = "hfox_learning_128"  # the default chip of `pillarsim train`
-DEFAULT_BATCH = 10  # images; our choice, as published work on pulsed updates has 1 to 100
 
 
 @dataclass(frozen=True)
@@ -80,11 +78,9 @@ def imperfections_of(array: Array, text: str) -> tuple[str, ...]:
     return chosen(text, imperfection_names(array), "the chip's device card")
 
 
-def batch_of(learning: Learning, options: TrainOptions) -> int:
-    """Images a step: those that were asked for, or the rule's own."""
-    if options.batch is not None:
-        return options.batch
-    return binary.BATCH if learning.rule == "binary" else DEFAULT_BATCH
+def batch_of(learning: Learning, options: TrainOptions, images: int) -> int:
+    """Images a step: those that were asked for, or the rule's own number, where there are as many training images."""
+    return min(default_batch(learning.rule), images) if options.batch is None else options.batch
 
 
 def datasets_of(network: Network, options: TrainOptions) -> tuple[Dataset, Dataset]:

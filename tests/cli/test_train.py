@@ -28,7 +28,7 @@ layers:
   - {name: act, kind: relu}
   - {name: fc2, kind: linear, features: 10}
 """
-FEW = ("--train-samples", "60", "--samples", "50")
+FEW = ("--train-samples", "60", "--samples", "50", "--batch", "10", "--learning-rate", "0.1")
 
 
 @pytest.fixture(scope="module")
@@ -206,8 +206,8 @@ def test_what_cannot_learn(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_rate_that_saturates_every_device(tiny: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The first epoch drives all devices that it moves to their bounds: said so, and no report is written."""
-    many = ("--train-samples", "600", "--learning-rate", "1e4", "--devices-per-synapse", "1")
-    own = ("--workload", tiny, "--samples", "50", *many)
+    many = ("--train-samples", "600", "--batch", "10", "--learning-rate", "1e4", "--devices-per-synapse", "1")
+    own = ("--workload", tiny, "--rule", "stochastic", "--samples", "50", *many)
     written = refused(capsys, *own, "--json", str(tmp_path / "t.json"), "--checkpoint", str(tmp_path / "state"))
     assert "the first epoch has saturated the devices" in written
     assert "expected a lower rate" in written

@@ -17,7 +17,7 @@ from pillarsim.training.options import TrainOptions
 from pillarsim.workloads.network import Activation, Conv2d, Flatten, Linear, MaxPool2d, Network, Relu
 
 # Two chunks of steps an epoch: 1000 images and 200.
-OPTIONS = TrainOptions(epochs=2, train_samples=1200, samples=50, checkpoint_s=0.0)
+OPTIONS = TrainOptions(epochs=2, train_samples=1200, samples=50, batch=10, learning_rate=0.1, checkpoint_s=0.0)
 REFRESHED = ("learning.arrangement=differential", "learning.devices_per_synapse=4", "learning.refresh.every=300")
 
 
@@ -106,7 +106,7 @@ def test_binary_learning_is_compared_with_binary_software() -> None:
     layers = Flatten("flat"), linear("fc1", 784, 8), Activation("act", "sign"), linear("fc2", 8, 10)
     network = Network("signs", (1, 28, 28), layers, "mnist")
     weak = load_chip("hfox_weak_reset_128")
-    report = train(weak, network, replace(OPTIONS, epochs=1, batch=100))
+    report = train(weak, network, replace(OPTIONS, epochs=1, batch=100, learning_rate=None))
     assert report["options"]["rule"] == "binary"
     assert report["accuracy"]["float_baseline"] > 0.2
     assert report["pulses"]["set"] == 0

@@ -27,27 +27,37 @@ from pillarsim.workloads.on_chip.pulsed_layer import PulsedLayer
 from pillarsim.workloads.on_chip.scales import coding_of
 from pillarsim.workloads.on_chip.start import first_weights
 
-__all__ = ["READ_NOISE", "default_learning_rate", "imperfection_names", "make_learner"]
+__all__ = ["READ_NOISE", "default_batch", "default_learning_rate", "imperfection_names", "make_learner"]
 
 READ_NOISE = "read_noise"  # the imperfection that is the card's own, not its pulse model's
 _PROGRAMMING_PULSES = 100  # a device may take for its first conductance without write.verify, assumed
 
-# For batches of 10 images; found with the perceptron 784-250-10 on MNIST, card pt_hfo2_ti_tin, 7 devices a weight.
-_LEARNING_RATES = {
-    "stochastic": 0.1,
-    "sign": 0.3,
-    "per_device": 0.1,
-    "mixed_precision": 0.1,
-    "binary": binary.LEARNING_RATE,
+# (images a step, learning rate) of each rule; found with the perceptron 784-250-10 on MNIST, card pt_hfo2_ti_tin, seven
+# devices a weight.
+_DEFAULTS = {
+    "stochastic": (10, 0.1),
+    "sign": (10, 0.3),
+    "per_device": (100, 0.5),
+    "mixed_precision": (100, 0.5),
+    "binary": (binary.BATCH, binary.LEARNING_RATE),
 }
 
 
+def default_batch(rule: str) -> int:
+    """Images a step to start from; raises InputError for an unknown rule."""
+    return _defaults(rule)[0]
+
+
 def default_learning_rate(rule: str) -> float:
-    """A learning rate to start from; raises InputError for an unknown rule."""
-    if rule not in _LEARNING_RATES:
-        known = ", ".join(_LEARNING_RATES)
-        raise InputError(f"learning.rule: unknown rule {rule!r}{nearest(rule, _LEARNING_RATES)}; known: {known}")
-    return _LEARNING_RATES[rule]
+    """A learning rate to start from, for batches of `default_batch`; raises InputError for an unknown rule."""
+    return _defaults(rule)[1]
+
+
+def _defaults(rule: str) -> tuple[int, float]:
+    if rule not in _DEFAULTS:
+        known = ", ".join(_DEFAULTS)
+        raise InputError(f"learning.rule: unknown rule {rule!r}{nearest(rule, _DEFAULTS)}; known: {known}")
+    return _DEFAULTS[rule]
 
 
 def imperfection_names(array: Array) -> tuple[str, ...]:

@@ -38,6 +38,7 @@ PLAIN, PASSIVE, PHASE, COMB = (
 )  # fmt: skip
 FULL: Sets = ("learning.refresh={every: 8, threshold: 0.05, max_pulses: 20}",)
 MIXED: Sets = ("learning.rule=mixed_precision",)
+TRAINS: Sets = ("learning.rule=stochastic",)
 
 # cards that stand in the working folder of the test
 OWN_CARDS = {
@@ -56,7 +57,7 @@ LEARNING_CASES: dict[str, tuple[str, Sets, Sets]] = {
     "learning.selection_increment": (PLAIN, (), ("learning.selection_increment=3",)),
     "learning.potentiation_period": (PLAIN, (), ("learning.potentiation_period=2",)),
     "learning.depression_period": (PLAIN, (), ("learning.depression_period=2",)),
-    "learning.pulse_train": (PLAIN, (), ("learning.pulse_train=15",)),
+    "learning.pulse_train": (PLAIN, TRAINS, ("learning.pulse_train=15",)),
     "learning.threshold": (COMB, (), ("learning.threshold=0.9",)),
     "learning.weight_range": (PLAIN, (), ("learning.weight_range=2",)),
     "learning.error_bits": (PLAIN, (), ("learning.error_bits=4",)),
@@ -66,7 +67,7 @@ LEARNING_CASES: dict[str, tuple[str, Sets, Sets]] = {
     "learning.refresh.threshold": (PHASE, FULL, ("learning.refresh.threshold=0.9",)),
     "learning.refresh.max_pulses": (PHASE, FULL, ("learning.refresh.max_pulses=1",)),
     "learning.counter": (PLAIN, (), ("learning.counter=./own_counter.yaml",)),
-    "learning.pulse_generator": (PLAIN, (), ("learning.pulse_generator=./own_generator.yaml",)),
+    "learning.pulse_generator": (PLAIN, TRAINS, ("learning.pulse_generator=./own_generator.yaml",)),
     "learning.column_driver": (PLAIN, (), ("learning.column_driver=isaac_dac_1b",)),
 }  # fmt: skip
 

@@ -20,7 +20,7 @@ def parts(name: str, *sets: str) -> dict[str, Component]:
 
 def test_counts_follow_the_lines() -> None:
     """Planar, 128 x 128: a driver each bit line, a hold each row, a generator each line of both; three counters."""
-    found = parts("hfox_learning_128")
+    found = parts("hfox_learning_128", "learning.rule=stochastic")
     counts = {"column_driver": 128, "row_sample_hold": 128, "pulse_generator": 256}
     assert {role: found[role].per_array for role in LINES} == counts
     assert {found[role].group for role in LINES} == {"arrays"}
@@ -66,12 +66,13 @@ def test_a_card_without_the_action_is_refused() -> None:
     """A counter counts, a generator gives slots."""
     for key, action in (("counter", "count"), ("pulse_generator", "slot")):
         with pytest.raises(InputError, match=rf"learning\.{key}: expected a card with the action '{action}'"):
-            parts("hfox_learning_128", f"learning.{key}=relu")
+            parts("hfox_learning_128", "learning.rule=stochastic", f"learning.{key}=relu")
 
 
 def test_the_generator_is_its_registers_and_comparator() -> None:
     """At 40 nm and 1 V: 24 registers and a comparator; a slot shifts 16 bits and compares (Accelergy library)."""
-    cost = parts("hfox_learning_128", "technology.node=40 nm", "technology.supply.core=1.0 V")["pulse_generator"].cost
+    at_40_nm = ("technology.node=40 nm", "technology.supply.core=1.0 V")
+    cost = parts("hfox_learning_128", "learning.rule=stochastic", *at_40_nm)["pulse_generator"].cost
     area, energy = 24 * 5.98e-12 + 71e-12, 16 * 9e-15 + 29e-15
     assert cost.area_m2 == near(area, rel=1e-3)
     assert cost.actions["slot"].energy_j == near(energy)
