@@ -7,9 +7,10 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from pillarsim.arch.chip.base import Section
+from pillarsim.arch.learning_rules import RULES, Rule
 from pillarsim.arch.units import Fraction, Ratio
 
-RULES = ("stochastic", "sign", "per_device", "mixed_precision", "binary")
+__all__ = ["RULES", "Learning", "Refresh"]
 
 
 class Refresh(Section):
@@ -32,7 +33,7 @@ class Learning(Section):
     order: whether one layer after the other is updated, or each as soon as its errors are known.
     """
 
-    rule: Literal["stochastic", "sign", "per_device", "mixed_precision", "binary"] = "stochastic"
+    rule: Rule = "stochastic"
     order: Literal["layer_by_layer", "all_at_once"] = "layer_by_layer"
     devices_per_synapse: int = Field(default=1, ge=1, le=128, description="All devices of a weight, both signs")
     arrangement: Literal["single", "differential"] = Field(

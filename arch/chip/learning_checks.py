@@ -26,6 +26,11 @@ def check_learning(learning: Learning, array: Array, write: Write) -> None:
         for key, wanted in (("verify", learning.verify), ("refresh", learning.refresh is not None)):
             if wanted:
                 raise ValueError(f"write.verify: expected with learning.{key}: it times and costs the reads")
+    if learning.rule == "binary" and array.cell.disturb_voltage is not None and write.scheme != "isolated":
+        raise ValueError(
+            "array.cell.disturb_voltage: expected none with learning.rule 'binary' and write.scheme "
+            f"'{write.scheme}': the weak RESET model has no part of a pulse that would move half-selected devices"
+        )
     if array.columns < learning.devices_per_synapse:
         raise ValueError(
             f"learning.devices_per_synapse: expected at most {array.columns}, the columns of an array (array.columns): "

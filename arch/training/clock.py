@@ -74,7 +74,7 @@ class TrainingClock:
         self._written = with_counts(self._written, counts)
 
     def add(self, counts: StepCounts) -> None:
-        """Do some more steps. Raises ModelError for counts of another placement and for a run of over 53 days."""
+        """Do some more steps. Raises ModelError for counts of another placement, InputError beyond 53 days."""
         shapes = counts.slots.shape[1:], counts.sets.shape[1:]
         if shapes != (self._totals.slots.shape[1:], self._totals.sets.shape[1:]):
             raise ModelError(f"counts of {shapes[0]} arrays and {shapes[1]} layers are not of this placement")
@@ -100,7 +100,10 @@ class TrainingClock:
         spans = ends[0] + refresh.done
         now = self.now_ps
         if now + sum(spans.tolist()) > _LONGEST_PS:
-            raise ModelError("training: the run takes more than 53 days of the chip's time")
+            raise InputError(
+                "training takes more than 53 days of the chip's time, the most that is counted: expected fewer epochs "
+                "or images, or shorter pulses (write.pulse, write.reset.pulse)"
+            )
         begin = now + np.concatenate([[0], np.cumsum(spans)[:-1]])
         after = ends[0][:, None]
         self._use_groups(begin, schedules)

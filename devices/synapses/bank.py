@@ -162,9 +162,13 @@ def make_bank(
 
 
 def saturated(bank: Bank) -> float:
-    """Share of devices at a bound of their window, where no pulse of one direction moves them any more."""
+    """Share of devices that pulses of a direction they are given no longer move: at a bound of their window.
+
+    Differential synapses get SET pulses alone, so that only the upper bound counts.
+    """
     x = bank.core.x
-    return float(np.count_nonzero((x <= 0) | (x >= 1))) / x.size
+    stuck = x >= 1 if bank.synapse.differential else (x <= 0) | (x >= 1)
+    return float(np.count_nonzero(stuck)) / x.size
 
 
 def state(bank: Bank) -> State:

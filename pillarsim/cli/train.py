@@ -7,11 +7,11 @@ from pathlib import Path
 import click
 
 from pillarsim.arch.errors import InputError, nearest
+from pillarsim.arch.learning_rules import RULES
 from pillarsim.cli.options import cores, data_dir_option, json_option, seed_option, set_option, threads_option
 
 DEFAULT_CHIP = "hfox_learning_128"
 DEFAULT_WORKLOAD = "mnist-mlp"
-RULES = ("stochastic", "sign", "per_device", "mixed_precision", "binary")
 
 
 @click.command()
@@ -29,7 +29,7 @@ RULES = ("stochastic", "sign", "per_device", "mixed_precision", "binary")
     "--devices-per-synapse", metavar="N", help="learning.devices_per_synapse of the chip, both signs together."
 )
 @click.option("--train-samples", default="all", show_default=True, metavar="N|all", help="Training images.")
-@click.option("--samples", default="1000", show_default=True, metavar="N|all", help="Test images for the accuracy.")
+@click.option("--samples", metavar="N|all", help="Test images for the accuracy  [default: 1000, or all of fewer].")
 @click.option(
     "--imperfections",
     default="all",
@@ -38,6 +38,14 @@ RULES = ("stochastic", "sign", "per_device", "mixed_precision", "binary")
     help="The card's own (device sample), or none, all.",
 )
 @click.option("--learning-rate", type=float, metavar="X", help="Of the updates  [default: the rule's own].")
+@click.option(
+    "--learning-rate-decay",
+    type=float,
+    default=1.0,
+    show_default=True,
+    metavar="F",
+    help="Rate of an epoch over that of the epoch before.",
+)
 @click.option("--batch", type=click.IntRange(min=1), metavar="B", help="Images a step  [default: the rule's own].")
 @set_option
 @seed_option
@@ -68,9 +76,10 @@ def command(
     rule: str | None,
     devices_per_synapse: str | None,
     train_samples: str,
-    samples: str,
+    samples: str | None,
     imperfections: str,
     learning_rate: float | None,
+    learning_rate_decay: float,
     batch: int | None,
     sets: tuple[str, ...],
     seed: int,
@@ -105,10 +114,11 @@ def command(
         check_folder(checkpoint)
     options = TrainOptions(
         epochs=epochs,
-        train_samples=_count("--train-samples", train_samples),
-        samples=_count("--samples", samples),
+        train_samples=None if train_samples == "all" else _count("--train-samples", train_samples),
+        samples="all" if samples == "all" else None if samples is None else _count("--samples", samples),
         imperfections=imperfections,
         learning_rate=learning_rate,
+        learning_rate_decay=learning_rate_decay,
         batch=batch,
         seed=seed,
         seeds=seeds,
@@ -143,10 +153,8 @@ def _shortcuts(rule: str | None, devices: str | None) -> tuple[str, ...]:
     return tuple(f"learning.{key}={value}" for key, value in given.items() if value is not None)
 
 
-def _count(option: str, text: str) -> int | None:
-    """A number of images, None for all of them."""
-    if text == "all":
-        return None
+def _count(option: str, text: str) -> int:
+    """A number of images."""
     if not text.isdecimal() or int(text) == 0:
         raise InputError(f"{option}: expected a whole number from 1, or 'all'; found {text!r}")
     return int(text)

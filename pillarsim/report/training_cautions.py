@@ -29,16 +29,17 @@ def _worn(cell: CellCard, wear: Sequence[Sequence[LayerWear]]) -> tuple[str, ...
 
 
 def _saturated(cell: CellCard, wear: Sequence[Sequence[LayerWear]]) -> tuple[str, ...]:
-    """Layers most of whose devices end at a bound; those of two states always do."""
+    """Layers most of whose devices end at a bound, or past their knee; those of two states always do."""
     if cell.pulse_update is not None and cell.pulse_update.model == "stochastic_binary":
         return ()
     shares = {layer.name: max(layers[number].saturated for layers in wear) for number, layer in enumerate(wear[0])}
     high = [f"{100 * share:.0f} % in {name}" for name, share in shares.items() if share > SATURATED_LIMIT]
     if not high:
         return ()
-    return (
-        f"most devices end at a bound of their window, where pulses of one direction do nothing: {', '.join(high)}",
-    )
+    where = "at a bound of their window, where pulses of one direction do nothing"
+    if cell.pulse_update is not None and cell.pulse_update.model == "weak_reset":
+        where = "past their knee, where a pulse moves them far less than before"
+    return (f"most devices end {where}: {', '.join(high)}",)
 
 
 def _undisturbed(cell: CellCard, half_selected: float) -> tuple[str, ...]:

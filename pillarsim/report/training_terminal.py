@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 from tabulate import tabulate
@@ -9,6 +10,7 @@ from tabulate import tabulate
 from pillarsim.report.format import engineering, plural
 from pillarsim.report.terminal import part, percent, quantity, stated
 
+_WIDTH = 105  # letters of a value in the summary, so that lines stay within 120
 _EPOCHS = 10  # that the table shows; of more, the first, the last and some between
 
 
@@ -35,9 +37,9 @@ def _summary(report: dict[str, Any]) -> str:
         (
             "rule",
             f"{options['rule']}    {plural(options['devices_per_synapse'], 'device')} a synapse "
-            f"({options['arrangement']})    learning rate {options['learning_rate']:g}    batch {options['batch']}    "
-            f"imperfections: {', '.join(options['imperfections']) or 'none'}",
+            f"({options['arrangement']})    learning rate {options['learning_rate']:g}    batch {options['batch']}",
         ),
+        ("imperfections", ", ".join(options["imperfections"]) or "none"),
         ("accuracy", _accuracy(report["accuracy"])),
         ("time", f"{quantity(time['total'], 's')}    {quantity(time['per_image'], 's')} per image"),
         (
@@ -57,15 +59,19 @@ def _summary(report: dict[str, Any]) -> str:
     ]
     for name, section in (("energy", energy), ("leakage", leakage), ("area", area)):
         if section["not_stated"]:
-            lines.append(("not stated", f"{name} of {', '.join(section['not_stated'])}: totals sum what is stated"))
+            text = f"{name} of {', '.join(section['not_stated'])}: totals sum what is stated"
+            first, *more = textwrap.wrap(text, _WIDTH, break_on_hyphens=False)
+            lines += [("not stated", first), *(("", line) for line in more)]
     return tabulate(lines, tablefmt="plain")
 
 
 def _accuracy(accuracy: dict[str, Any]) -> str:
     spread = "" if accuracy["final_std"] is None else f" +- {100 * accuracy['final_std']:.2f}"
+    software = accuracy["float_baseline"]
+    beside = "no float baseline" if software is None else f"{percent(software)} trained in float"
     return (
-        f"{100 * accuracy['final_mean']:.2f}{spread} % on the chip    {percent(accuracy['float_baseline'])} trained in "
-        f"float    {plural(accuracy['samples'], 'test image')}"
+        f"{100 * accuracy['final_mean']:.2f}{spread} % on the chip    {beside}    "
+        f"{plural(accuracy['samples'], 'test image')}"
     )
 
 
@@ -136,7 +142,8 @@ def _layers(report: dict[str, Any]) -> str:
         for layer in report["pulses"]["by_layer"]
     ]
     rows.append(("outside layers", "", "", quantity(energy["outside_layers"], "J"), "", "", "", ""))
-    headers = ("by layer", "arrays", "devices", "energy", "pulses", "a device", "most", "at a bound")
+    bound = "past the knee" if report["options"]["rule"] == "binary" else "at a bound"
+    headers = ("by layer", "arrays", "devices", "energy", "pulses", "a device", "most", bound)
     return tabulate(rows, headers, tablefmt="simple", colalign=("left", *["right"] * 7))
 
 

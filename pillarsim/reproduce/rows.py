@@ -108,6 +108,11 @@ ROWS = {
             "Sun et al. 2019, 3-D vertical RRAM synapses: structure-aware updates learn the alphabet",
             "pillarsim.reproduce.sun2019",
         ),
+        Row(
+            "boybat2019",
+            "Boybat et al. 2019, synapses of several ReRAM devices chosen by counters, and how well they learn",
+            "pillarsim.reproduce.boybat2019",
+        ),
     )
 }
 

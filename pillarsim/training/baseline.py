@@ -38,7 +38,10 @@ def baseline(setup: Setup, test: Dataset, epochs: int) -> Baseline:
             return Baseline(None, f"no float baseline: {error}")
         return Baseline(accuracy(trained, test))
     try:
-        found = float_baseline(setup.network, setup.train, test, epochs, setup.batch, setup.learning_rate, setup.seed)
+        found = float_baseline(
+            setup.network, setup.train, test, epochs, setup.batch, setup.learning_rate, setup.seed,
+            setup.learning_rate_decay,
+        )  # fmt: skip
     except InputError as error:
-        return Baseline(None, f"no float baseline: {error}")
+        return Baseline(None, f"no float baseline: {str(error).removeprefix('float baseline: ')}")
     return Baseline(found)

@@ -90,7 +90,7 @@ def _stages(chip: Chip, digest: str, network: Network, options: TrainOptions, pr
         "chip": digest,
         "workload": network.digest,
         **{f"{name} images": str(one["sha256"]) for name, one in datasets.items()},
-        **{name: str(shown[name]) for name in ("learning_rate", "batch", "imperfections")},
+        **{name: str(shown[name]) for name in ("learning_rate", "learning_rate_decay", "batch", "imperfections")},
         "seed": str(options.seed),
     }
     kept = _kept(options, identity)
@@ -144,6 +144,7 @@ def _setup(
         batch=batch_of(learning, options, len(train_set.images)),
         seed=device_seed(options.seed, number),
         threads=options.threads,
+        learning_rate_decay=options.learning_rate_decay,
     )
 
 
@@ -205,6 +206,7 @@ def _options_json(setup: Setup, options: TrainOptions, test_set: Dataset) -> dic
         "arrangement": learning.arrangement,
         "imperfections": list(known),
         "learning_rate": setup.learning_rate,
+        "learning_rate_decay": setup.learning_rate_decay,
         "batch": setup.batch,
         "train_samples": len(setup.train.images),
         "samples": len(test_set.images),

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from pillarsim.arch.chip import Array, Chip
 from pillarsim.arch.chip.learning import Learning
 from pillarsim.arch.errors import InputError
 from pillarsim.device.choices import chosen
-from pillarsim.samples import DEFAULT_SAMPLES
-from pillarsim.workloads.datasets import Dataset, load_dataset
+from pillarsim.samples import DEFAULT_SAMPLES, Count
+from pillarsim.workloads.datasets import Dataset, TooFewImages, load_dataset
 from pillarsim.workloads.network import Network
 from pillarsim.workloads.on_chip.setup import default_batch, imperfection_names
 
@@ -24,17 +25,20 @@ EXAMPLE = "hfox_learning_128"  # the default chip of `pillarsim train`
 class TrainOptions:
     """Options of a training run.
 
-    train_samples, samples: training and test images, the first ones; None: all. imperfections: `all`, `none`, or some
-    names with commas between. learning_rate, batch: None takes the rule's own. seeds: devices, on each of
-    which the network is trained anew. checkpoint: folder that keeps the state of each, at the end of every epoch and
-    about every `checkpoint_s` seconds; resume: go on from what it holds. Neither these nor threads change a number.
+    train_samples, samples: training and test images, the first ones; of training None: all, of test None: 1000, or all
+    of a dataset that has fewer. imperfections: `all`, `none`, or some names with commas between. learning_rate, batch:
+    None takes the rule's own. learning_rate_decay: rate of an epoch over that of the epoch before. seeds: devices, on
+    each of which the network is trained anew. checkpoint: folder that keeps the state of each, at the end of every
+    epoch and about every `checkpoint_s` seconds; resume: go on from what it holds. Neither these nor threads change a
+    number.
     """
 
     epochs: int = 5
     train_samples: int | None = None
-    samples: int | None = DEFAULT_SAMPLES
+    samples: Count = None
     imperfections: str = "all"
     learning_rate: float | None = None
+    learning_rate_decay: float = 1.0
     batch: int | None = None
     seed: int = 0
     seeds: int = 1
@@ -49,11 +53,13 @@ def check_options(options: TrainOptions) -> None:
     """Raise InputError for numbers that make no run."""
     for name in ("epochs", "train_samples", "samples", "batch", "seeds", "threads"):
         value = getattr(options, name)
-        if value is not None and value < 1:
+        if isinstance(value, int) and value < 1:
             raise InputError(f"{name}: expected at least 1, found {value}")
     rate = options.learning_rate
     if rate is not None and not (math.isfinite(rate) and rate > 0):
         raise InputError(f"learning_rate: expected a number above 0, found {rate:g}")
+    if not 0 < options.learning_rate_decay <= 1:
+        raise InputError(f"learning_rate_decay: expected above 0 and at most 1, found {options.learning_rate_decay:g}")
     if options.resume and options.checkpoint is None:
         raise InputError("--resume: expected with --checkpoint DIR, the folder to go on from")
 
@@ -67,6 +73,8 @@ def learning_of(chip: Chip) -> Learning:
             "array.cell: the device card has no pulse_update, which says how pulses move a cell: expected one that "
             "has (pillarsim device list)"
         )
+    if chip.retention is not None:
+        raise InputError("retention: expected none for training: weights that learn do not age in this model")
     return chip.learning
 
 
@@ -87,8 +95,20 @@ def datasets_of(network: Network, options: TrainOptions) -> tuple[Dataset, Datas
     """(training images, test images) of a workload; raises InputError for one without a dataset, or fewer images."""
     if network.dataset is None:
         raise InputError(f"workload {network.name!r} names no dataset to train on: expected one that does")
-    train = load_dataset(network.dataset, "train", options.train_samples, options.data_dir)
-    test = load_dataset(network.dataset, "test", options.samples, options.data_dir)
+    train = _images(network.dataset, "train", options.train_samples or "all", options.data_dir)
+    test = _images(network.dataset, "test", options.samples, options.data_dir)
     if train.labels.ndim != 1:
         raise InputError(f"workload {network.name!r}: expected a dataset of one class a sample, found {train.name}")
     return train, test
+
+
+def _images(name: str, split: Literal["train", "test"], count: Count, data_dir: Path | None) -> Dataset:
+    """The first images of a split; None: DEFAULT_SAMPLES, or all of fewer."""
+    limit = DEFAULT_SAMPLES if count is None else None if count == "all" else count
+    try:
+        return load_dataset(name, split, limit, data_dir)
+    except TooFewImages as error:
+        if count is None:
+            return load_dataset(name, split, None, data_dir)
+        option = "--samples" if split == "test" else "--train-samples"
+        raise InputError(f"{option}: {error}") from None

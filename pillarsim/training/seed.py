@@ -130,11 +130,11 @@ def _advance(learner: Learner, clock: Clock, run: _Run, chunk: int, kept: Kept |
         loss = learner.loss()
         if not math.isfinite(loss):
             raise InputError("the loss is not a number")
+        clock.add(counts)
     except InputError as error:
         where = f"epoch {first // each + 1}, within steps {within + 1} to {within + steps} of {each}"
         raise InputError(f"{error}; {where}{_last(kept)}") from None
     images = int(counts.images.sum())
-    clock.add(counts)
     run.loss_sum, run.images = run.loss_sum + loss * images, run.images + images
 
 
@@ -159,8 +159,8 @@ def _check_saturation(before: tuple[LayerWear, ...], after: tuple[LayerWear, ...
     if min(shares) >= SATURATED:
         raise InputError(
             f"--learning-rate: the first epoch has saturated the devices: {100 * min(shares):.0f} % or more of those "
-            "that were updated, in every layer, are at a bound of their window, where they cannot follow what is "
-            f"learnt: expected a lower rate{_last(kept)}"
+            "that were updated, in every layer, are at a bound of their window (weak RESET: past their knee), "
+            f"where they cannot follow what is learnt: expected a lower rate{_last(kept)}"
         )
 
 

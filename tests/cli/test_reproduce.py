@@ -106,6 +106,7 @@ def test_list(capsys: pytest.CaptureFixture[str]) -> None:
         "majumdar2021",
         "multiresbind2021",
         "sun2019",
+        "boybat2019",
     ]
     assert "Chen et al. 2021" in lines[0]
     assert "list takes no options" in refused(capsys, "list", "--quick")

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from pillarsim.arch.chip.learning import RULES
-from pillarsim.cli import status, train
+from pillarsim.cli import status
 from pillarsim.training import job
 
 TOPOLOGY = """\
@@ -130,7 +130,6 @@ def test_rule_and_devices_are_keys_of_the_chip(tiny: str, capsys: pytest.Capture
     sets = ("--set", "learning.rule=mixed_precision", "--set", "learning.devices_per_synapse=2")
     assert short == report_of(capsys, *own, *sets)
     assert (short["options"]["rule"], short["options"]["devices_per_synapse"]) == ("mixed_precision", 2)
-    assert train.RULES == RULES
 
 
 def test_a_killed_run_ends_where_an_unbroken_one_ends(tiny: str, tmp_path: Path) -> None:
@@ -188,6 +187,7 @@ def test_checkpoints_are_kept_and_refused(tiny: str, tmp_path: Path, capsys: pyt
         (("--learning-rate", "nan"), "learning_rate: expected a number above 0"),
         (("--set", "array.cell=hfox_planar"), "pulse_update"),
         (("--set", "array.circuit=exact"), "array.circuit"),
+        (("--samples", "10001"), "--samples: expected 1 to 10000 images"),
         (("--plot", "a.gif"), "ends in .svg"),
         (("--json", "no/such/folder.json"), "there is no folder"),
     ],
@@ -202,6 +202,23 @@ def test_what_cannot_learn(capsys: pytest.CaptureFixture[str]) -> None:
     assert "no section 'learning'" in refused(capsys, "hfox_planar_128", *FEW)
     assert "resnet18" in refused(capsys, "--workload", "resnet18", *FEW)
     assert "did you mean 'hfox_learning_128'" in refused(capsys, "hfox_learning_182")
+
+
+def test_weights_that_learn_do_not_age(tiny: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A chip whose cells age is refused, at the key of the file; the card may state retention."""
+    law = "model: power_law, lrs: 0.01, hrs: 0.01, since: 1 s, longest: 1 day, coldest: 290 K, hottest: 400 K"
+    card = f"{{extends: pt_hfo2_ti_tin, retention: {{{law}}}}}"
+    age = ("--set", f"array.cell={card}", "--set", "retention={time: 1 h, temperature: 300 K}")
+    message = refused(capsys, "--workload", tiny, *FEW, *age)
+    assert "retention: expected none for training: weights that learn do not age" in message
+
+
+def test_a_dataset_of_few_images_is_taken_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    """The default of 1000 test images asks for no more than there are; asking for more is refused."""
+    letters = ("vrram_comb_learning", "--workload", "letters-perceptron", "--epochs", "1")
+    assert report_of(capsys, *letters)["accuracy"]["samples"] == 26
+    assert "--samples: expected 1 to 26 images" in refused(capsys, *letters, "--samples", "27")
+    assert "--train-samples: expected 1 to 26 images" in refused(capsys, *letters, "--train-samples", "27")
 
 
 def test_a_rate_that_saturates_every_device(tiny: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -223,3 +240,4 @@ def test_help_is_light() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
     assert "--devices-per-synapse" in done.stdout
+    assert all(rule in done.stdout for rule in RULES)

@@ -9,6 +9,7 @@ import pytest
 
 from pillarsim.arch.chip import CellCard
 from pillarsim.arch.chip.ageing import CellEndurance
+from pillarsim.arch.chip.load import load_chip
 from pillarsim.arch.errors import ModelError
 from pillarsim.arch.training.trace import PHASES
 from pillarsim.report.json import json_text
@@ -80,15 +81,17 @@ def test_counters_and_disturb() -> None:
 
 
 def test_report_is_json_and_fits_one_screen() -> None:
-    """No NaN; the text has at most 80 lines of at most 150 letters, and names every phase that took time."""
+    """No NaN; the text has at most 80 lines of at most 120 letters, and names every phase that took time."""
     report = build_training_report(results())
     assert json.loads(json_text(report)) == report
     text = render_training(report)
     lines = text.splitlines()
     assert len(lines) <= 80
-    assert max(len(line) for line in lines) <= 150
+    assert max(len(line) for line in lines) <= 120
     assert "70.00 +- 14.14 % on the chip    95.00 % trained in float" in text
     assert any(line.startswith("programming") for line in lines)
+    report["accuracy"]["float_baseline"] = None
+    assert "% on the chip    no float baseline    " in render_training(report)
 
 
 def test_endurance() -> None:
@@ -120,3 +123,25 @@ def test_picture_shows_accuracy_and_energy() -> None:
         "trained in float",
     ]
     assert len(right.patches) == sum(joules > 0 for joules in report["energy_j"]["by_phase"].values())
+
+
+def test_weak_reset_devices_are_past_a_knee() -> None:
+    """The table and the warning of rule 'binary' speak of the knee, those of the others of a bound."""
+    found = build_training_report(results())
+    assert "at a bound" in render_training(found)
+    found["options"]["rule"] = "binary"
+    assert "past the knee" in render_training(found)
+    assert "at a bound" not in render_training(found)
+    wear = ((LayerWear("fc1", 4, 9, 3, 0.7),),)
+    for preset, words in (("hfox_weak_reset_128", "past their knee"), ("hfox_learning_128", "at a bound")):
+        assert words in training_cautions(load_chip(preset).chip.array.cell, wear, 0.0)[0]
+
+
+def test_long_lists_are_folded() -> None:
+    """Twenty components without leakage take several lines, each within 120 letters, and none is lost."""
+    found = build_training_report(results())
+    names = [f"component_{number}" for number in range(20)]
+    found["leakage_w"]["not_stated"] = names
+    text = render_training(found)
+    assert max(map(len, text.splitlines())) <= 120
+    assert all(f"{name}" in text for name in names)

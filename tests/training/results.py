@@ -80,7 +80,8 @@ def results(seeds: int = 2) -> TrainingResults:
         )[:seeds],
         options={
             "epochs": 2, "rule": "stochastic", "order": "layer_by_layer", "devices_per_synapse": 1,
-            "arrangement": "single", "imperfections": ["c2c"], "learning_rate": 0.1, "batch": 2, "train_samples": 3,
+            "arrangement": "single", "imperfections": ["c2c"], "learning_rate": 0.1, "learning_rate_decay": 1.0,
+            "batch": 2, "train_samples": 3,
             "samples": 10, "seeds": seeds,
         },
         datasets={},

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pillarsim.arch.errors import InputError
+from pillarsim.arch.training.counts import StepCounts
 from pillarsim.training.seed import Learned, train_seed
 from pillarsim.training.store import Held, Kept, check_folder_is_free
 from tests.training.fakes import FEW, FakeClock, FakeLearner
@@ -171,3 +172,20 @@ def test_a_fresh_run_does_not_overwrite_a_checkpoint(tmp_path: Path) -> None:
     trained(FakeLearner(STEPS), FakeClock(), Kept.of(tmp_path, 2, IDENTITY), epochs=1)
     with pytest.raises(InputError, match=r"seed_2.*is there already: expected --resume to go on from it, or another"):
         check_folder_is_free(tmp_path)
+
+
+class LongClock(FakeClock):
+    """A clock whose numbers hold the first weights' writing and no step."""
+
+    def program(self, counts: StepCounts) -> None:
+        """Take it."""
+
+    def add(self, counts: StepCounts) -> None:
+        """Refuse every step."""
+        raise InputError("the run takes too long")
+
+
+def test_what_the_clock_refuses_has_its_place_too() -> None:
+    """A message of the event model says in which steps, as one of the learner does."""
+    with pytest.raises(InputError, match=r"the run takes too long; epoch 1, within steps 1 to 100 of 130$"):
+        trained(FakeLearner(STEPS), LongClock())

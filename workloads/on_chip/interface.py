@@ -22,7 +22,8 @@ State = dict[str, NDArray[np.generic]]
 class Setup:
     """One device seed's run. train: the images that it learns from, as many as were asked for.
 
-    imperfections: names that are switched on, of the card's pulse model and "read_noise".
+    imperfections: names that are switched on, of the card's pulse model and "read_noise". learning_rate_decay: rate of
+    an epoch over that of the epoch before.
     """
 
     network: Network
@@ -39,6 +40,11 @@ class Setup:
     batch: int
     seed: int
     threads: int = 1
+    learning_rate_decay: float = 1.0
+
+    def rate(self, epoch: int) -> float:
+        """Learning rate of epoch 0, 1, ..."""
+        return self.learning_rate * self.learning_rate_decay**epoch
 
 
 @dataclass(frozen=True)

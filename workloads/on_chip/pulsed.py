@@ -172,6 +172,7 @@ class PulsedLearner:
     def _one(self, out: StepCounts, row: int) -> float:
         """One step; returns the summed loss of its images."""
         images, labels = self._shown(1)
+        rate = self._setup.rate(self.step // self.steps_per_epoch)
         batch = train_pass(self.layers, self._ranges, images, labels, self._noise("read noise"))
         if not batch.layers:
             raise self._no_number()
@@ -180,7 +181,7 @@ class PulsedLearner:
             out.drives[row, place, 0], out.read_s[row, place, 0] = layer.forward_activity(seen.codes)
             if place:  # nothing needs the errors of the images
                 out.drives[row, place, 1], out.read_s[row, place, 1] = layer.transposed_activity(seen.errors)
-            self._add_update(out, row, place, self._updated(place, seen, self._setup.learning_rate / len(images)))
+            self._add_update(out, row, place, self._updated(place, seen, rate / len(images)))
         self.step += 1
         return float(batch.losses.sum())
 
@@ -203,8 +204,9 @@ class PulsedLearner:
         batch = len(images) // steps
         made = run_steps(
             self.layers, self._ranges, activations, images, labels, batch,
-            first=self._schedule.seen(self.step), rate=setup.learning_rate / batch, train=setup.learning.pulse_train,
-            disturb=self._disturb_ratio, seed=setup.seed, noisy="read_noise" in setup.imperfections,
+            first=self._schedule.seen(self.step), rate=setup.rate(self.step // self.steps_per_epoch) / batch,
+            train=setup.learning.pulse_train, disturb=self._disturb_ratio, seed=setup.seed,
+            noisy="read_noise" in setup.imperfections,
         )  # fmt: skip
         for step, (place, layer) in itertools.product(range(made.done), enumerate(self.layers)):
             out.images[row + step] = batch
@@ -282,7 +284,10 @@ class PulsedLearner:
         setup = self._setup
         sections = (setup.learning, setup.array, setup.weights, setup.input, setup.readout, setup.write)
         words = [setup.network.digest, repr(setup.placement), *(section.model_dump_json() for section in sections)]
-        words += [repr(sorted(setup.imperfections)), repr((setup.learning_rate, setup.batch, setup.seed))]
+        words += [
+            repr(sorted(setup.imperfections)),
+            repr((setup.learning_rate, setup.learning_rate_decay, setup.batch, setup.seed)),
+        ]
         hasher = hashlib.sha256("\n".join(words).encode())
         hasher.update(setup.train.labels.tobytes())
         hasher.update(setup.train.images[:CALIBRATION_IMAGES].tobytes())

@@ -180,6 +180,11 @@ def _check_chip(setup: Setup) -> None:
 def _check_numbers(setup: Setup) -> None:
     if not (math.isfinite(setup.learning_rate) and setup.learning_rate > 0):
         raise InputError(f"learning rate: expected a number above 0, found {setup.learning_rate:g}")
+    decay = setup.learning_rate_decay
+    if not 0 < decay <= 1:
+        raise InputError(f"learning rate decay: expected above 0 and at most 1, found {decay:g}")
+    if decay < 1 and setup.learning.rule == "binary":
+        raise InputError(f"learning rate decay: expected 1 with rule 'binary', which has its own, found {decay:g}")
     count = len(setup.train.images)
     if not 1 <= setup.batch <= count:
         raise InputError(f"batch: expected 1 to {count}, the training images, found {setup.batch}")

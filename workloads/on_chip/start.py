@@ -54,11 +54,19 @@ def one_thread() -> Iterator[None]:
 
 
 def float_baseline(
-    network: Network, train: Dataset, test: Dataset, epochs: int, batch: int, learning_rate: float, seed: int
+    network: Network,
+    train: Dataset,
+    test: Dataset,
+    epochs: int,
+    batch: int,
+    learning_rate: float,
+    seed: int,
+    decay: float = 1.0,
 ) -> float:
     """Test accuracy of the same network after the same epochs of plain float32 stochastic gradient descent.
 
-    Same first weights, images, order, batches and learning rate as the learner of that seed; one thread. Raises
+    Same first weights, images, order, batches and learning rate as the learner of that seed; decay: of the rate, from
+    epoch to epoch; one thread. Raises
     NetworkError for a network that cannot learn on the chip, and InputError where the loss is not a number.
     """
     stages = stages_of(network)
@@ -83,7 +91,7 @@ def float_baseline(
                 gradients = torch.autograd.grad(loss, trained)
                 with torch.no_grad():
                     for tensor, gradient in zip(trained, gradients, strict=True):
-                        tensor -= learning_rate * gradient
+                        tensor -= learning_rate * decay**epoch * gradient
         right = 0
         with torch.no_grad():
             for start in range(0, len(test.images), _TEST_IMAGES):

@@ -92,6 +92,16 @@ def test_cells_and_writes_that_cannot_learn(sets: tuple[str, ...], expected: str
     assert expected in refusal(*sets)
 
 
+def test_weak_reset_has_no_half_selected_pulses() -> None:
+    """A disturb law that rule 'binary' would not follow is refused where devices are half-selected, else not."""
+    law, passive = "array.cell.disturb_voltage=0.2 V", "array.access={device: none}"
+    for scheme in ("half", "third"):
+        message = refusal(law, passive, f"write.scheme={scheme}", preset="hfox_weak_reset_128")
+        assert "array.cell.disturb_voltage: expected none with learning.rule 'binary'" in message
+    load_chip("hfox_weak_reset_128", (law,))
+    load_chip("hfox_weak_reset_128", (passive, "write.scheme=half"))
+
+
 @pytest.mark.parametrize(
     ("devices", "increment", "arrangement", "used"),
     [

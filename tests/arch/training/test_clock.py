@@ -123,6 +123,17 @@ def test_values_decide_counters_drives_and_pulses() -> None:
     assert ledger["update"].counts["write_circuit", "reset", "fc2"] == made.resets[:, 1].sum()
 
 
+def test_a_run_that_is_too_long_is_told_so() -> None:
+    """Beyond what int64 picoseconds hold there is one message, and the time before it stays."""
+    clock = TrainingClock(TWO, TIMING, ON, ARRAYS_PER_TILE)
+    made = counts([3], TWO)
+    clock.add(made)
+    before = clock.now_ps
+    with pytest.raises(InputError, match="more than 53 days of the chip's time"):
+        clock.add(replace(made, slots=np.full_like(made.slots, (1 << 61) // (TIMING.slot_ps + TIMING.verify_ps))))
+    assert clock.now_ps == before
+
+
 def test_state_of_another_chip() -> None:
     """A state of another placement is refused by name; counts of one are a defect."""
     clock = TrainingClock(TWO, TIMING, ON, ARRAYS_PER_TILE)

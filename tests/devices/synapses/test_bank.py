@@ -98,10 +98,13 @@ def test_a_state_of_another_layer_is_refused() -> None:
 
 
 def test_saturated_is_the_share_of_devices_at_a_bound() -> None:
-    """Devices at 0 or 1 of their own window count."""
+    """Devices at 0 or 1 of their own window count; of differential synapses, which get no RESET, those at 1."""
     bank = make_bank(PLAIN, Synapse(2), 2, 2, 1.0, (), 0, "a")
     bank.core.x.reshape(-1)[:5] = (0.5, 1, 0.2, 0.9999, 1e-6)
     assert saturated(bank) == 4 / 8
+    pairs = make_bank(PLAIN, Synapse(2, differential=True), 2, 2, 1.0, (), 0, "a")
+    pairs.core.x.reshape(-1)[:5] = (0.5, 1, 0.2, 0.9999, 1e-6)
+    assert saturated(pairs) == 1 / 8  # SET still moves the others
 
 
 def test_devices_of_layers_and_seeds_differ_and_repeat() -> None:

@@ -39,12 +39,20 @@ def bank_of(model: Any, synapse: Synapse, shape: tuple[int, int], on: tuple[str,
     return make_bank(model, synapse, *shape, 1.0, on, 0, "layer")
 
 
-def first_step(model: Any, synapse: Synapse) -> float:
-    """Weight that the first pulse up moves a fresh synapse without noise: the largest mean step of these models."""
-    bank = bank_of(model, synapse, (1, 1))
-    before = float(bank.weights[0, 0])
-    requested_update(bank, np.ones((1, 1), np.int32), *no_counts())
-    return float(bank.weights[0, 0]) - before
+def overshoot(model: SoftBounds | Pcm, synapse: Synapse) -> tuple[float, float]:
+    """Bounds of the mean and of the largest |weight - target| of verified writes, from mean m and sigma s of one pulse.
+
+    A synapse stops at its first read past the target. Equal pulses pass it by (m^2 + s^2) / (2 m) on average (renewal
+    theory: the pulse that passes is picked by its size), hardly ever by more than m + 3 s. m and s are those of a fresh
+    device's first pulse, the largest of both models: of PCM, mu and sigma of Nandakumar et al. 2018.
+    """
+    if isinstance(model, Pcm):
+        memory, g, span = np.exp(-1 / 2.6), 0.1, 19.9  # uS
+        m, s = (-0.084 * g + 0.880 + 1.40 * memory) / span, (0.091 * g + 0.260 + 2.15 * memory) / span
+    else:
+        m, s = 0.05, 0.3 * 0.05  # 0.5 uS of 10 uS, 30 % of it
+    device = 2 / synapse.devices  # weight that one device's whole window makes, of [-1, 1]
+    return device * (m * m + s * s) / (2 * m), device * (m + 3 * s)
 
 
 @pytest.mark.parametrize("differential", [False, True])
@@ -128,7 +136,9 @@ def test_weights_are_brought_past_their_targets_by_less_than_a_pulse(model: Any,
     given = np.zeros(bank.pulses.shape, np.int32)
     bring_to(bank, targets, 500, counts, sums, given)
     assert (np.sign(bank.weights - targets) == np.sign(targets - start)).all()
-    assert np.abs(bank.weights - targets).mean() < first_step(model, synapse)
+    mean, most = overshoot(model, synapse)
+    assert np.abs(bank.weights - targets).mean() < mean
+    assert np.abs(bank.weights - targets).max() < most
     assert (np.abs(given) == bank.pulses).all()
     assert counts[SETS] + counts[RESETS] == bank.pulses.sum()
     assert counts[VERIFIES] == bank.pulses.sum() + 72
@@ -157,7 +167,9 @@ def test_refresh_keeps_the_weight_and_frees_the_window(model: Any) -> None:
     assert 0 < worn.sum() == refresh(bank, 0.4, 200, counts, sums, given) < 200
     assert (bank.core.x[~worn] == x[~worn]).all()
     assert (bank.weights[~worn] == before[~worn]).all()
-    assert np.abs(bank.weights - before)[worn].mean() < first_step(model, bank.synapse)
+    mean, most = overshoot(model, bank.synapse)
+    assert np.abs(bank.weights - before)[worn].mean() < mean
+    assert np.abs(bank.weights - before)[worn].max() < most
     # At least one sign of a refreshed synapse is as good as empty.
     signs = bank.core.x[worn].reshape(-1, 2, 2).max(2)
     assert (signs.min(1) <= ERASED).all()

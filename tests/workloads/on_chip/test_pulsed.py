@@ -307,3 +307,19 @@ def _striped(network: Network, count: int, seed: int) -> Any:
     for number, label in enumerate(made.labels):
         images[number].reshape(4, -1)[label] += 0.7
     return replace(made, images=images)
+
+
+@pytest.mark.parametrize("rule", ["stochastic", "per_device"])
+def test_the_rate_decays_from_epoch_to_epoch(rule: str) -> None:
+    """The first epoch is the same to the bit; a second one at a thousandth of the rate gives far fewer pulses."""
+    network = perceptron()
+    plain = setup_of(network, images_of(network, 64), rule=rule)
+    given = []
+    for setup in (plain, replace(plain, learning_rate_decay=1e-3)):
+        learner = _learner(setup)
+        epochs = [learner.advance(learner.steps_per_epoch) for _ in range(2)]
+        given.append([int((epoch.sets + epoch.resets).sum()) for epoch in epochs])
+    assert given[0][0] == given[1][0]
+    assert given[1][1] < 0.1 * given[0][1]
+    with pytest.raises(InputError, match="learning rate decay: expected above 0 and at most 1, found 2"):
+        _learner(replace(plain, learning_rate_decay=2.0))
