@@ -80,6 +80,7 @@ class ClosedRun(FastRun):
             row, known = self._machine.trackers[tracker], self._work.channels[channel]
             row[at.P_ACTIVE], row[at.P_GATED_PS] = known[to.C_ACTIVE], known[to.C_GATED_PS]
             row[at.P_WAKES], row[at.P_END] = known[to.C_WAKES], known[to.C_LAST]
+            self.steady.told(tracker, channel)
 
     def _check_all(self) -> None:
         m, images = self._machine, self._images - self.steady.skipped

@@ -39,6 +39,7 @@ __all__ = ["Repeats"]
 Ints = NDArray[np.int64]
 _PERIODS = 4  # of the replicas' turns, that a period is looked for in; assumed, changes no result
 _KEPT = 1 << 23  # times kept in all; assumed, changes no result
+_TRACKER_TIMES = [at.P_END, at.P_HELD, at.P_AWAKE]
 _GROWING_CHANNEL = [to.C_ACTIVE, to.C_GATED_PS, to.C_WAKES]
 
 
@@ -72,6 +73,7 @@ class _Cut:
     trackers: Ints
     replicas: Ints
     channels: Ints
+    last_uses: Ints
 
 
 class Repeats(Steady):
@@ -83,6 +85,8 @@ class Repeats(Steady):
         self._turn = lcm(*(replicas // gcd(replicas, windows) for replicas, windows in turns))
         self._ahead = 1 + max(-(-replicas // windows) for replicas, windows in turns)
         self._cuts: deque[_Cut] = deque(maxlen=_PERIODS * self._turn + 1)
+        # Times of trackers (n, 3) and last uses of channels that did not grow over the images left out.
+        self._still: tuple[NDArray[np.bool_], NDArray[np.bool_]] | None = None
 
     def look_at(self, m: Machine, w: Work, done: int, images: int) -> None:
         """Compare what the run has come to after `done` of `images` images with earlier ones; take images off it."""
@@ -102,11 +106,26 @@ class Repeats(Steady):
                 return
         self._cuts.append(now)
 
+    def trackers(self, m: Machine) -> Ints:
+        """Power trackers over the whole run; a part that was not used keeps the time of its last use."""
+        rows = super().trackers(m)
+        if self._still is not None:
+            rows[:, _TRACKER_TIMES] -= self.skipped_ps * self._still[0]
+        return rows
+
+    def told(self, tracker: int, channel: int) -> None:
+        """A tracker's last use is the channel's."""
+        if self._still is not None:
+            self._still[0][tracker, 0] = self._still[1][channel]
+
     def _leave_out(self, m: Machine, w: Work, then: _Cut, now: _Cut, skip: tuple[int, int, int, int]) -> None:
         done, times, period, step_ps = skip
         self._skips.append(_Skip(done, times * period, period, step_ps))
         self._services = self._services + times * (now.services - then.services)
         self._trackers = self._trackers + times * (now.trackers - then.trackers)
+        of_trackers = slice(len(now.times) - len(m.trackers) * len(_TRACKER_TIMES), None)
+        still = (now.times[of_trackers] == then.times[of_trackers]).reshape(len(m.trackers), -1)
+        self._still = still, (now.last_uses == then.last_uses).all(axis=1)
         self._replicas = self._replicas + times * (now.replicas - then.replicas)
         w.channels[:, _GROWING_CHANNEL] += times * (now.channels - then.channels)
         m.stages[:, at.T_TOTAL] -= times * period * m.stages[:, at.T_WINDOWS]
@@ -141,7 +160,7 @@ def _cut(m: Machine, w: Work, done: int) -> _Cut:
         w.channels[:, [to.C_START, to.C_LAST]],
         w.head[[to.Z_SPAN, to.Z_LINK_PS, to.Z_PUMP_PS, to.Z_OUT_PS]],
         m.replicas[:, at.R_FREE_PS],
-        m.trackers[:, [at.P_END, at.P_HELD, at.P_AWAKE]],
+        m.trackers[:, _TRACKER_TIMES],  # the last ones, where `_leave_out` looks for them
     ]
     fixed = [
         log[order, 0],
@@ -159,6 +178,7 @@ def _cut(m: Machine, w: Work, done: int) -> _Cut:
         m.trackers[:, _GROWING_TRACKER],
         m.replicas[:, _GROWING_REPLICA],
         w.channels[:, _GROWING_CHANNEL],
+        w.channels[:, [to.C_START, to.C_LAST]],
     )
 
 

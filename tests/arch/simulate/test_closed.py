@@ -210,6 +210,15 @@ def test_left_out_images_change_nothing(specs: list[Spec | Digital], timing: Tim
     assert (short.exact, short.contended) == (full.exact, full.contended)
 
 
+def test_parts_that_nobody_uses_stay_gated_over_left_out_images() -> None:
+    """A mesh that takes no time is gated from the start to the end, whatever is left out."""
+    timing = replace(small(CALM), after_ps=0, wake_ps=0, router_ps=0, flit_ps=0)
+    placement = build((2, 4, 4), CHAIN)
+    short, full = (run(placement, timing, Idle(digital="gated"), 60, "row", skip=skip) for skip in (True, False))
+    assert short.skipped > 0
+    assert numbers(short) == numbers(full)
+
+
 @given(case=st.one_of(cases(images=st.integers(4, 24)), calm_cases().map(lambda case: replace(case, images=17))))
 @settings(max_examples=60, deadline=None)
 def test_left_out_images_change_nothing_anywhere(case: Case) -> None:
