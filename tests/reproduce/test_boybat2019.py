@@ -11,10 +11,11 @@ import pytest
 
 from pillarsim.reproduce.boybat2019 import draw, runs, simulate
 from pillarsim.reproduce.boybat2019.array import ArrayRead, array_claim
-from pillarsim.reproduce.boybat2019.learning import interval, learning_claims
+from pillarsim.reproduce.boybat2019.learning import learning_claims
 from pillarsim.reproduce.boybat2019.plan import FULL, Plan, Point, chip_of
 from pillarsim.reproduce.boybat2019.runs import Run, Trained
 from pillarsim.reproduce.claims import Result
+from pillarsim.reproduce.intervals import interval
 
 TINY = Plan(200, 100, 1, 2, (1, 2), (1, 2), (2, 4), spread=(1, 2))
 SMALL = {"e1", "e2", "e3", "e4", "e8", "e9", "d1", "a1", "a2", "a3", "a4"}  # decided without a training

@@ -13,8 +13,9 @@ import pytest
 from pillarsim.arch.errors import InputError
 from pillarsim.reproduce import majumdar2021
 from pillarsim.reproduce.claims import Result, as_json
+from pillarsim.reproduce.intervals import Interval, interval
 from pillarsim.reproduce.majumdar2021 import draw, runs, simulate
-from pillarsim.reproduce.majumdar2021.claims import Interval, interval, learning_claim, order_claims, verdict, vgg_claim
+from pillarsim.reproduce.majumdar2021.claims import learning_claim, order_claims, verdict, vgg_claim
 from pillarsim.reproduce.majumdar2021.plan import FULL, VARIANTS, Plan, VggPlan, perceptron, vgg
 from pillarsim.reproduce.majumdar2021.runs import Run
 from pillarsim.workloads.datasets import Dataset

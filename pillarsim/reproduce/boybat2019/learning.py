@@ -2,61 +2,27 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from scipy.special import stdtrit
 
 from pillarsim.reproduce.boybat2019.plan import Arrangement, Cells, Plan, Point
 from pillarsim.reproduce.boybat2019.runs import Trained
 from pillarsim.reproduce.claims import Claim
+from pillarsim.reproduce.intervals import Interval, above, interval
 
-__all__ = ["Interval", "above", "interval", "learning_claims"]
+__all__ = ["learning_claims"]
 
 GAP = 0.02  # to float: abstract of Boybat et al. 2019
 LOSS = 0.02  # that one device loses at least, beyond what many do: of the row
 BINARY = 0.8  # of binary cells: abstract of Boybat et al. 2019
 QUICK_GAP, QUICK_BINARY = 0.1, 0.6  # of a quick run's few images and devices; our choice
-_COVERAGE = 0.95
 _ACCEPTED = (
     "Undecided by 95 % intervals; accepted, as a quick run accepts what is not below by more than its standard error."
 )
 _CARD = "Window, steps and spreads of the card are assumed: the paper's device could not be read."
-
-
-@dataclass(frozen=True)
-class Interval:
-    """Mean over seeds, its standard error, half the width of its 95 % interval (Student's t; both inf for one seed)."""
-
-    mean: float
-    error: float
-    half: float
-
-    def __str__(self) -> str:
-        width = "one seed" if math.isinf(self.half) else f"+- {100 * self.half:.2f}"
-        return f"{100 * self.mean:+.2f} {width}"
-
-
-def interval(values: Sequence[float]) -> Interval:
-    """The interval of the mean of independent values."""
-    count, mean = len(values), float(np.mean(values))
-    if count == 1:
-        return Interval(mean, math.inf, math.inf)
-    error = float(np.std(values, ddof=1)) / math.sqrt(count)
-    return Interval(mean, error, float(stdtrit(count - 1, (1 + _COVERAGE) / 2)) * error)
-
-
-def above(of: Interval, least: float, quick: bool) -> bool | None:
-    """Whether a mean is above `least`: its whole interval is (True), none of it (False), else None.
-
-    quick: True also where the mean is not below `least` by more than its standard error.
-    """
-    if of.mean - of.half >= least or (quick and of.mean >= least - of.error):
-        return True
-    return False if of.mean + of.half < least else None
 
 
 def learning_claims(trained: Trained, plan: Plan, quick: bool) -> tuple[Claim, ...]:

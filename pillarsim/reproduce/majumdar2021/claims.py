@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-
-import numpy as np
-from scipy.special import stdtrit
 
 from pillarsim.reproduce.claims import Claim
+from pillarsim.reproduce.intervals import Interval, above, interval
 from pillarsim.reproduce.majumdar2021.runs import LAST, Run, Runs
 
 __all__ = [
     "LIMIT",
     "QUICK_LIMIT",
-    "Interval",
     "difference",
-    "interval",
     "learning_claim",
     "order_claims",
     "verdict",
@@ -26,34 +21,11 @@ __all__ = [
 
 LIMIT = 0.9  # of MNIST with every imperfection: a proposal, the paper's figures cannot be read
 QUICK_LIMIT = 0.8  # of the quick run's small network on few images; our choice
-_COVERAGE = 0.95
 _CHANCE = 0.1  # ten classes
 _QUICK = (
     "Undecided by its 95 % interval; accepted, as a quick run accepts a difference that is not below 0 by more than "
     "its standard error."
 )
-
-
-@dataclass(frozen=True)
-class Interval:
-    """Mean over seeds, its standard error, and half the width of its 95 % interval (Student's t; inf for one seed)."""
-
-    mean: float
-    error: float
-    half: float
-
-    def __str__(self) -> str:
-        width = "one seed" if math.isinf(self.half) else f"+- {100 * self.half:.2f}"
-        return f"{100 * self.mean:+.2f} {width}"
-
-
-def interval(values: Sequence[float]) -> Interval:
-    """The interval of the mean of independent values."""
-    count, mean = len(values), float(np.mean(values))
-    if count == 1:
-        return Interval(mean, math.inf, math.inf)
-    error = float(np.std(values, ddof=1)) / math.sqrt(count)
-    return Interval(mean, error, float(stdtrit(count - 1, (1 + _COVERAGE) / 2)) * error)
 
 
 def difference(first: Sequence[Run], second: Sequence[Run]) -> Interval:
@@ -66,9 +38,7 @@ def verdict(of: Interval, quick: bool) -> bool | None:
 
     quick: True also where the mean is not below 0 by more than its standard error.
     """
-    if of.mean - of.half >= 0 or (quick and of.mean >= -of.error):
-        return True
-    return False if of.mean + of.half < 0 else None
+    return above(of, 0.0, quick)
 
 
 def order_claims(runs: Runs, quick: bool) -> tuple[Claim, ...]:
